@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from clipspect.types import RGB, Bool, Detections, Float32, Float64, Int64, ObjectFeatures
+from clipspect.types import RGB, Bool, Detections, Float32, Float64, Int64, ObjectFeatures, Prototypes
 
 Space = Literal["visual", "joint"]
 
@@ -51,7 +51,7 @@ class TextEncoder(Protocol):
 
     @property
     def logit_scale(self) -> float:
-        """tau = exp(logit scale), at most 100: cosine to logits."""
+        """Tau = exp(logit scale), at most 100: cosine to logits."""
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> Float32:
@@ -77,6 +77,15 @@ class Projecting(Protocol):
         ...
 
 
+@runtime_checkable
+class JointFromVisual(Protocol):
+    """Encoders whose joint vector is a function of the visual one, so that one pass gives both."""
+
+    def joint_from_visual(self, visual: Float32) -> Float32:
+        """(N, D_visual) to (N, D_joint) unit rows, equal to `encode_images(images, "joint")`."""
+        ...
+
+
 class Head(Protocol):
     """Object features to class scores, fitted on frozen features; scores with numpy alone."""
 
@@ -87,7 +96,7 @@ class Head(Protocol):
         features: ObjectFeatures,
         labels: Int64,
         *,
-        prototypes: Float32 | None,
+        prototypes: Prototypes | None,
         mask: Bool,
         weights: Float64 | None,
         rng: np.random.Generator,
@@ -97,7 +106,7 @@ class Head(Protocol):
         Args:
             features: N objects.
             labels: (N,) class indices, 0 to K - 1.
-            prototypes: (K, D) unit text vectors, or None where the encoder has no text.
+            prototypes: Text vectors of the K classes, or None where the encoder has no text.
             mask: (N, K) bool, the classes each object can have.
             weights: (N,) sample weights, or None for equal ones.
             rng: Source of all randomness.

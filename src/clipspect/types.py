@@ -123,6 +123,44 @@ class ObjectSample:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptContext:
+    """What a prompt may say of one object besides its class; from its box and the other boxes, never from its answer.
+
+    Attributes:
+        position: "top", "middle" or "bottom": thirds of the photo's height by the y of the box centre.
+        others: Object types of the other objects in the photo, each once, sorted.
+    """
+
+    position: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prototypes:
+    """The prompts of K classes as unit text vectors.
+
+    Attributes:
+        vectors: (K, D) float32 unit rows: the normalised mean of each class's prompts that hold for every object.
+        prompts: P prompt texts.
+        prompt_vectors: (P, D) float32 unit rows.
+        class_index: (P,) which class each prompt is of.
+        template: P names; prompts of different classes with the same name say the same of each class.
+        only_where: P conditions: "" (every object), "position:top" or "near:rock toe".
+        logit_scale: tau, from cosine to logits.
+        ensemble: How a class's prompts become one score (see prompts/ensemble.py).
+    """
+
+    vectors: Float32
+    prompts: tuple[str, ...]
+    prompt_vectors: Float32
+    class_index: Int64
+    template: tuple[str, ...]
+    only_where: tuple[str, ...]
+    logit_scale: float
+    ensemble: str = "mean"
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectFeatures:
     """What heads read about N objects.
 
@@ -131,12 +169,14 @@ class ObjectFeatures:
         joint: (N, D) unit rows comparable with text prototypes, or None where the encoder has no text.
         spatial: (N, S) float32 geometry of the boxes in their photo.
         object_types: N object type names, from the detector or the label file.
+        contexts: N contexts for prompts that speak of position and neighbours.
     """
 
     blocks: Mapping[str, Float32]
     joint: Float32 | None
     spatial: Float32
     object_types: tuple[str, ...]
+    contexts: tuple[PromptContext, ...]
 
     def __len__(self) -> int:
         return len(self.object_types)
@@ -149,6 +189,7 @@ class ObjectFeatures:
             joint=None if self.joint is None else self.joint[rows],
             spatial=self.spatial[rows],
             object_types=tuple(self.object_types[i] for i in rows),
+            contexts=tuple(self.contexts[i] for i in rows),
         )
 
 

@@ -1,0 +1,1 @@
+"""Words for classes: prompts, their ensembles and prototypes."""
