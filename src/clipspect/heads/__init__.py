@@ -1,0 +1,63 @@
+"""Object features to class scores: one method a file, all in `HEADS`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clipspect.config import strict
+from clipspect.errors import ConfigError
+from clipspect.heads.linear import Linear, LinearConfig
+from clipspect.heads.majority import Majority, MajorityConfig
+from clipspect.heads.zeroshot import ZeroShot, ZeroShotConfig
+from clipspect.protocols import Head
+
+
+@dataclass(frozen=True, slots=True)
+class HeadEntry:
+    """A head, its config, and what it reads.
+
+    Attributes:
+        head: The class.
+        config: Its frozen config.
+        needs_text: Whether it reads prototypes and the joint space.
+        needs_views: Whether it reads the view blocks.
+    """
+
+    head: type[Any]
+    config: type[Any]
+    needs_text: bool
+    needs_views: bool
+
+
+HEADS: dict[str, HeadEntry] = {
+    "majority": HeadEntry(Majority, MajorityConfig, needs_text=False, needs_views=False),
+    "zeroshot": HeadEntry(ZeroShot, ZeroShotConfig, needs_text=True, needs_views=False),
+    "linear": HeadEntry(Linear, LinearConfig, needs_text=False, needs_views=True),
+}
+"""In the order of the ladder: each rung has to beat the ones before it."""
+
+
+def head_entry(name: str) -> HeadEntry:
+    """The entry of one head.
+
+    Raises:
+        ConfigError: No head has this name; names those that exist.
+    """
+    if name not in HEADS:
+        raise ConfigError(f"head: expected 'auto' or one of {sorted(HEADS)}, got {name!r}")
+    return HEADS[name]
+
+
+def make_head(name: str, options: Mapping[str, Any], where: str = "settings") -> Head:
+    """An unfitted head with the options of `[head.<name>]`."""
+    entry = head_entry(name)
+    head: Head = entry.head(strict(entry.config, options, f"{where}: [head.{name}]"))
+    return head
+
+
+def load_head(name: str, settings: Mapping[str, Any], arrays: Mapping[str, Any]) -> Head:
+    """A fitted head from what `Head.state` gave."""
+    head: Head = head_entry(name).head.from_state(settings, arrays)
+    return head

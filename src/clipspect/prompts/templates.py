@@ -75,6 +75,11 @@ def phrase(object_class: ObjectClass, condition: str | None = None, *, alone: bo
     return f"{word} {object_class.object_type}"
 
 
+def with_article(noun: str) -> str:
+    """The noun with "a" or "an" before it."""
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+
+
 def context_of(box_xyxyn: Box, other_types: Sequence[str]) -> PromptContext:
     """The context of one object: its box as fractions of the photo, and the types of the other objects."""
     centre_y = (box_xyxyn[1] + box_xyxyn[3]) / 2
@@ -108,23 +113,26 @@ def _family(
     words: Mapping[str, tuple[str, ...]],
     templates: Sequence[str],
 ) -> list[Prompt]:
-    label = phrase(object_class, alone=alone)
+    label = with_article(phrase(object_class, alone=alone))
     if family == "basic":
-        return [Prompt(f"a photo of a {label}", index, family, "basic")]
+        return [Prompt(f"a photo of {label}", index, family, "basic")]
     if family == "state":
         states = (NORMAL,) if alone else state_words(object_class.condition, words)
-        texts = [f"a photo of a {phrase(object_class, word, alone=alone)}" for word in states]
+        texts = [f"a photo of {with_article(phrase(object_class, word, alone=alone))}" for word in states]
         return [Prompt(text, index, family, "state") for text in texts]
     if family == "spatial":
         return [
-            Prompt(f"a photo of a {label} at the {p} of the image", index, family, "spatial", f"position:{p}")
+            Prompt(f"a photo of {label} at the {p} of the image", index, family, "spatial", f"position:{p}")
             for p in POSITIONS
         ]
     if family == "multi-object":
         return [
-            Prompt(f"a photo of a {label}, with a {other} nearby", index, family, "multi-object", f"near:{other}")
+            Prompt(
+                f"a photo of {label}, with {with_article(other)} nearby", index, family, "multi-object", f"near:{other}"
+            )
             for other in types
         ]
     return [
-        Prompt(template.replace("{label}", label), index, family, f"custom-{i}") for i, template in enumerate(templates)
+        Prompt(template.replace("{label}", phrase(object_class, alone=alone)), index, family, f"custom-{i}")
+        for i, template in enumerate(templates)
     ]

@@ -1,0 +1,90 @@
+"""What several heads share: scaling blocks, class weights, and the exact reduction of wide features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clipspect.errors import HeadError
+from clipspect.types import Bool, Float64, Int64, ObjectFeatures
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Per block mean and spread, so that every view weighs the same however wide it is.
+
+    Attributes:
+        mean: Block to (D,).
+        spread: Block to (D,): standard deviation times sqrt(D); 1 where a column is constant.
+    """
+
+    mean: Mapping[str, Float64]
+    spread: Mapping[str, Float64]
+
+    def apply(self, features: ObjectFeatures) -> Float64:
+        """(N, sum of D) float64, blocks side by side in the order of `mean`."""
+        for name in self.mean:
+            if name not in features.blocks:
+                raise HeadError(f"features: expected the view {name!r}, got {sorted(features.blocks)}")
+            width = features.blocks[name].shape[1]
+            if width != len(self.mean[name]):
+                raise HeadError(f"features: view {name!r}: expected {len(self.mean[name])} columns, got {width}")
+        return np.hstack([(features.blocks[n] - self.mean[n]) / self.spread[n] for n in self.mean])
+
+
+def fit_scaling(features: ObjectFeatures, names: Sequence[str]) -> Scaling:
+    """Column means and standard deviations of the named blocks."""
+    mean, spread = {}, {}
+    for name in names:
+        block = features.blocks[name].astype(np.float64)
+        deviation = block.std(axis=0)
+        mean[name] = block.mean(axis=0)
+        spread[name] = np.where(deviation > 1e-12, deviation, 1.0) * np.sqrt(block.shape[1])
+    return Scaling(mean, spread)
+
+
+def check_fit(features: ObjectFeatures, labels: Int64, mask: Bool) -> None:
+    """Refuse what no head can be fitted on.
+
+    Raises:
+        HeadError: No objects, lengths that differ, labels out of range, features that are not finite.
+    """
+    n, k = mask.shape
+    if n == 0:
+        raise HeadError("fit: expected at least one object, got none")
+    if not len(features) == len(labels) == n:
+        raise HeadError(
+            f"fit: expected as many labels and mask rows as objects ({len(features)}), got {len(labels)}, {n}"
+        )
+    if labels.min() < 0 or labels.max() >= k:
+        raise HeadError(f"fit: expected labels 0 to {k - 1}, got {labels.min()} to {labels.max()}")
+    for name, block in [*features.blocks.items(), ("joint", features.joint), ("spatial", features.spatial)]:
+        if block is not None and not np.isfinite(block).all():
+            row = int(np.argmax(~np.isfinite(block).all(axis=1)))
+            raise HeadError(f"fit: features {name!r}: expected finite numbers, got NaN or infinity in row {row}")
+
+
+def class_weights(labels: Int64, n_classes: int) -> Float64:
+    """(N,) inverse-frequency weights n_max / n_c of each object's class."""
+    counts = np.bincount(labels, minlength=n_classes)
+    return np.asarray(counts.max() / counts[labels], dtype=np.float64)
+
+
+def reduce_exactly(x: Float64) -> tuple[Float64, Float64]:
+    """Rotate N rows of D > N columns into at most N columns without changing any inner product.
+
+    An L2-penalised linear model is invariant to rotation, so fitting it on `z` and mapping its weights back with
+    `basis` gives the same model as fitting on `x`, at a fraction of the cost.
+
+    Returns:
+        (z (N, R), basis (D, R)) with z = x @ basis and z @ z.T = x @ x.T.
+    """
+    n, d = x.shape
+    if d <= n:
+        return x, np.eye(d)
+    values, vectors = np.linalg.eigh(x @ x.T)
+    keep = values > values[-1] * 1e-12
+    root = np.sqrt(values[keep])
+    return vectors[:, keep] * root, x.T @ (vectors[:, keep] / root)
