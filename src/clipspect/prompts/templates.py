@@ -126,13 +126,7 @@ def _family(
             for p in POSITIONS
         ]
     if family == "multi-object":
-        return [
-            Prompt(
-                f"a photo of {label}, with {with_article(other)} nearby", index, family, "multi-object", f"near:{other}"
-            )
-            for other in types
-        ]
-    return [
-        Prompt(template.replace("{label}", phrase(object_class, alone=alone)), index, family, f"custom-{i}")
-        for i, template in enumerate(templates)
-    ]
+        near = [(other, f"a photo of {label}, with {with_article(other)} nearby") for other in types]
+        return [Prompt(text, index, family, "multi-object", f"near:{other}") for other, text in near]
+    own = [template.replace("{label}", phrase(object_class, alone=alone)) for template in templates]
+    return [Prompt(text, index, family, f"custom-{i}") for i, text in enumerate(own)]
