@@ -119,7 +119,7 @@ def load_bundle(path: Path) -> Bundle:
         raise BundleError(f"{file}: schema: expected a whole number, got {schema!r}")
     if schema > SCHEMA:
         raise BundleVersionError(
-            f"{file}: written by clipspect {manifest.get('clipspect', '?')} with bundle schema {schema}; this clipspect "
+            f"{file}: written by clipspect {manifest.get('clipspect', '?')} with bundle schema {schema}; this one "
             f"reads schemas up to {SCHEMA}: install a newer clipspect to use it"
         )
     _check_seal(file)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipspect.metrics.bootstrap import paired_difference
+from clipspect.metrics.summary import predict
 from clipspect.types import Bool, Float64, Int64
 
 
@@ -56,31 +57,41 @@ def climb(
     Returns:
         (name of the highest accepted rung, all rungs).
     """
-    correct = {name: _correct(logits, labels, mask) for name, logits in out_of_fold.items()}
+    given = {name: predict(logits, mask) for name, logits in out_of_fold.items()}
     rungs: list[Rung] = []
     best = ""
     for name in out_of_fold:
         if not rungs:
-            rungs.append(Rung(name, float(correct[name].mean()), None, 0.0, None, True, "the floor"))
+            rungs.append(Rung(name, float((given[name] == labels).mean()), None, 0.0, None, True, "the floor"))
             best = name
             continue
-        rung = _compare(name, best, correct, groups, resamples, seed)
+        rung = _compare(name, best, given, labels, groups, resamples=resamples, seed=seed, n_classes=mask.shape[1])
         rungs.append(rung)
         best = name if rung.accepted else best
     return best, tuple(rungs)
 
 
-def _correct(logits: Float64, labels: Int64, mask: Bool) -> Bool:
-    return np.asarray(np.where(mask, logits, -np.inf).argmax(axis=1) == labels)
-
-
 def _compare(
-    name: str, below: str, correct: Mapping[str, Bool], groups: Sequence[str], resamples: int, seed: int
+    name: str,
+    below: str,
+    given: Mapping[str, Int64],
+    labels: Int64,
+    groups: Sequence[str],
+    *,
+    resamples: int,
+    seed: int,
+    n_classes: int,
 ) -> Rung:
     paired = paired_difference(
-        correct[name], correct[below], groups, n_resamples=resamples, rng=np.random.default_rng(seed)
+        given[below],
+        given[name],
+        labels,
+        groups,
+        n_classes=n_classes,
+        n_resamples=resamples,
+        rng=np.random.default_rng(seed),
     )
-    accuracy, interval = float(correct[name].mean()), paired.ci95
+    accuracy, interval = float((given[name] == labels).mean()), paired.ci95
     if interval is None:
         return Rung(name, accuracy, below, paired.difference, None, False, "refused: one group is no evidence")
     text = f"{paired.difference:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}] against {below}"

@@ -1,0 +1,187 @@
+"""`clipspect evaluate`: a fitted model on a split that it has not seen."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clipspect.config import Settings
+from clipspect.errors import EmptyDataError
+from clipspect.export.bundle import Bundle, load_bundle
+from clipspect.files import write_json
+from clipspect.heads import load_head
+from clipspect.metrics.summary import summarise
+from clipspect.tasks import runs, wire
+from clipspect.tasks.objects import Objects, content_hashes, label, with_features
+from clipspect.tasks.ui import Silent, Ui
+from clipspect.taxonomy import Taxonomy
+from clipspect.types import Bool, Float64
+
+_NEVER = 60.0  # logits below the lowest one for classes that the model does not know
+
+
+def evaluate(
+    model: Path,
+    data: Path,
+    *,
+    split: str = "test",
+    out: Path | None = None,
+    json: Path | None = None,
+    settings: Settings | None = None,
+    format: str = "auto",
+    groups_csv: Path | None = None,
+    limit: int | None = None,
+    overwrite: bool = False,
+    offline: bool = False,
+    command: str = "clipspect.evaluate",
+    ui: Ui | None = None,
+) -> dict[str, Any]:
+    """Measure a model on one split; nothing is chosen on it.
+
+    Args:
+        model: A run folder or a bundle.
+        data: A data set.
+        split: The only split that is read.
+        out: Folder for a report, results.csv and metrics.json, or None for none.
+        json: File for the metrics, or None.
+        settings: In force; by default those beside the data, with the
+            model's taxonomy and groups where they say nothing.
+        format: See `fit`.
+        groups_csv: See `fit`.
+        limit: See `fit`.
+        overwrite: Replace an existing `out`.
+        offline: Open no socket.
+        command: As it stands in the report.
+        ui: Where notes and progress go.
+
+    Returns:
+        `metrics.json`.
+    """
+    ui = ui or Silent()
+    if out is not None:
+        runs.prepare(out, overwrite=overwrite, resume=False)
+    bundle = load_bundle(model)
+    settings = _with_defaults(settings or wire.load_settings(data, None), bundle, data)
+    opened = wire.open_dataset(data, settings, format=format, groups_csv=groups_csv)
+    photos = runs.limited(opened.index.of_split(split), limit)
+    if not photos:
+        raise EmptyDataError(f"{data}: split {split!r}: expected photos, got none")
+    with wire.open_cache() as cache:
+        encoder = wire.load_encoder(
+            bundle.encoder, device=settings.encoder.device, offline=offline, batch_size=settings.encoder.batch_size
+        )
+        extractor = wire.bundle_extractor(bundle, encoder, cache)
+        labelled = label(photos, opened.taxonomy)
+        with ui.track("encoding objects", len(labelled.photos)) as step:
+            objects = with_features(labelled, extractor, opened.taxonomy, step)
+    head = load_head(bundle.head, bundle.head_settings, bundle.arrays)
+    scores = head.scores(objects.features) / bundle.temperature
+    taxonomy, logits, notes = align(scores, bundle.taxonomy, opened.taxonomy)
+    objects = _realigned(objects, opened.taxonomy, taxonomy, len(bundle.taxonomy))
+    notes += leaks(bundle, objects)
+    for note in notes:
+        ui.warn(note)
+    metrics = {
+        "split": split,
+        "model": str(model),
+        "head": bundle.head,
+        **_measure(logits, objects, taxonomy, bundle, settings),
+        "warnings": notes,
+        "quarantined": len(opened.index.quarantined) + len(objects.problems),
+    }
+    if out is not None:
+        runs.write_run(
+            out,
+            runs.RunInput(
+                title=f"{model.name} on {data.name or data} ({split})",
+                command=command,
+                metrics=metrics,
+                objects=objects,
+                logits=logits,
+                taxonomy=taxonomy,
+                rungs=(),
+                quarantined=opened.index.quarantined + objects.problems,
+                notes=(*opened.index.notes, *notes),
+                settings=settings,
+                unseen=not notes,
+            ),
+        )
+    if json is not None:
+        write_json(json, metrics)
+    runs.print_metrics(metrics, ui)
+    return metrics
+
+
+def align(scores: Float64, model: Taxonomy, data: Taxonomy) -> tuple[Taxonomy, Float64, list[str]]:
+    """Bring the model's classes and the data set's together; they match by object type and condition.
+
+    Returns:
+        (all classes, (N, K') logits, notes). Classes that only the data set has get logits that are never the
+        highest: the model cannot say them, so their objects count as wrong.
+    """
+    extra = [c for c in data.classes if (c.object_type, c.condition) not in model.index]
+    classes = [*_named_as(model, data), *extra]
+    lowest = scores.min(axis=1, keepdims=True) - _NEVER
+    logits = np.hstack([scores, np.repeat(lowest, len(extra), axis=1)])
+    notes = [f"class {c.name!r} ({c.label}) is not known to the model: its objects count as wrong" for c in extra]
+    return Taxonomy(tuple(classes), ()), logits, notes
+
+
+def leaks(bundle: Bundle, objects: Objects) -> list[str]:
+    """What of this split the model was fitted on: photos with the same content, and groups of the same name."""
+    notes = []
+    seen = set(bundle.fitted_on.photos) & set(content_hashes(objects))
+    if seen:
+        notes.append(f"leak: {len(seen)} photos of this split were fitted on: the figures are too good")
+    shared = sorted(set(bundle.fitted_on.groups) & set(objects.groups))
+    if shared:
+        notes.append(
+            f"leak: {len(shared)} groups of this split were fitted on ({', '.join(shared[:5])}): photos of a group "
+            "overlap, so the figures are too good"
+        )
+    return notes
+
+
+def _with_defaults(settings: Settings, bundle: Bundle, data: Path) -> Settings:
+    given = settings.taxonomy or bundle.given_taxonomy
+    if settings.taxonomy != given:
+        # The model's reading may name classes that this data set does not have: those are left out.
+        names = set(wire.open_dataset(data, settings).index.names)
+        given = {k: v for k, v in given.items() if k in names}
+    groups = settings.data.groups if settings.data.groups is not None else bundle.groups
+    return dataclasses.replace(
+        settings, taxonomy=given, data=dataclasses.replace(settings.data, groups=groups, max_pixels=bundle.max_pixels)
+    )
+
+
+def _named_as(model: Taxonomy, data: Taxonomy) -> Sequence[Any]:
+    named = {(c.object_type, c.condition): c.name for c in data.classes}
+    return [dataclasses.replace(c, name=named.get((c.object_type, c.condition), c.name)) for c in model.classes]
+
+
+def _realigned(objects: Objects, data: Taxonomy, taxonomy: Taxonomy, n_model: int) -> Objects:
+    position = [taxonomy.index[c.object_type, c.condition] for c in data.classes]
+    labels = np.array([position[k] for k in objects.labels], dtype=np.int64)
+    mask: Bool = taxonomy.mask(objects.features.object_types)
+    mask[:, n_model:] = False  # what the model cannot say is never its answer
+    return dataclasses.replace(objects, labels=labels, mask=mask)
+
+
+def _measure(
+    logits: Float64, objects: Objects, taxonomy: Taxonomy, bundle: Bundle, settings: Settings
+) -> dict[str, Any]:
+    return summarise(
+        logits=logits,
+        mask=objects.mask,
+        labels=objects.labels,
+        classes=taxonomy.classes,
+        groups=objects.groups,
+        pairs=objects.pairs,
+        relations=objects.relations,
+        rng=np.random.default_rng(settings.seed),
+        n_resamples=settings.evaluation.resamples,
+    )

@@ -1,0 +1,315 @@
+"""`clipspect fit`: the best classifier that frozen features give, with an honest estimate."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import clipspect
+from clipspect.config import Settings
+from clipspect.data.groups import grouped_folds
+from clipspect.encode import require_text
+from clipspect.encode.cache import FeatureCache
+from clipspect.errors import EmptyDataError, SplitNotFoundError
+from clipspect.export.bundle import Bundle, FittedOn, save_bundle
+from clipspect.heads import HEADS, head_entry, make_head
+from clipspect.metrics.calibrate import fit_temperature
+from clipspect.metrics.summary import predict, summarise
+from clipspect.prompts.bank import build_prototypes
+from clipspect.prompts.templates import expand
+from clipspect.protocols import Encoder, TextEncoder
+from clipspect.select.crossval import Fold, out_of_fold
+from clipspect.select.ladder import Rung, climb
+from clipspect.tasks import runs, wire
+from clipspect.tasks.objects import Objects, content_hashes, data_hash, label, with_features
+from clipspect.tasks.ui import Silent, Ui
+from clipspect.taxonomy import Taxonomy
+from clipspect.types import Float64, Prototypes
+
+FIT_SPLITS = ("train", "valid")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The honest estimate of a head and what it rests on.
+
+    Attributes:
+        logits: (N, K) out-of-fold logits, each fold divided by a temperature fitted on the other folds.
+        temperature: Fitted on all out-of-fold logits; goes into the bundle.
+        metrics: `metrics.json` of the logits.
+    """
+
+    logits: Float64
+    temperature: float
+    metrics: dict[str, Any]
+
+
+def fit(
+    data: Path,
+    *,
+    out: Path,
+    settings: Settings | None = None,
+    format: str = "auto",
+    groups_csv: Path | None = None,
+    limit: int | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    offline: bool = False,
+    command: str = "clipspect.fit",
+    ui: Ui | None = None,
+) -> Path:
+    """Fit on train and valid together, never on test, and write a run folder.
+
+    Args:
+        data: A `data.yaml`, its folder, or a data set in another format.
+        out: The run folder to make.
+        settings: In force; by default those beside the data.
+        format: "auto", "yolo", "coco", "voc" or "folders".
+        groups_csv: Photo to group, in place of `settings.data.groups`.
+        limit: Use only so many photos, spread over the groups.
+        overwrite: Replace an existing run.
+        resume: Keep an existing run that is done; finish one that is not.
+        offline: Open no socket.
+        command: As it stands in the report.
+        ui: Where notes and progress go.
+
+    Returns:
+        The run folder.
+    """
+    started = time.monotonic()
+    ui = ui or Silent()
+    settings = settings or wire.load_settings(data, None)
+    if runs.prepare(out, overwrite=overwrite, resume=resume) == "done":
+        return out
+    opened = wire.open_dataset(data, settings, format=format, groups_csv=groups_csv)
+    runs.describe(opened, ui)
+    splits = [s for s in FIT_SPLITS if s in opened.index.splits]
+    if not splits:
+        raise SplitNotFoundError(f"{data}: expected a split 'train' to fit on, got {list(opened.index.splits)}")
+    photos = runs.limited(opened.index.of_split(*splits), limit)
+    encoder = wire.make_encoder(settings, offline=offline)
+    names = _candidates(settings, encoder)
+    with wire.open_cache() as cache:
+        extractor = wire.make_extractor(
+            encoder,
+            settings,
+            opened.taxonomy,
+            use_views=any(HEADS[n].needs_views for n in names),
+            use_text=any(HEADS[n].needs_text for n in names),
+            cache=cache,
+        )
+        labelled = label(photos, opened.taxonomy)
+        with ui.track("encoding objects", len(labelled.photos)) as step:
+            objects = with_features(labelled, extractor, opened.taxonomy, step)
+        prototypes = make_prototypes(encoder, settings, opened.taxonomy, cache) if extractor.joint_view else None
+    encoded_s = time.monotonic() - started
+    runs.note_empty_classes(objects, opened.taxonomy, ui)
+    folds = grouped_folds(
+        objects.groups,
+        objects.labels,
+        max_folds=settings.evaluation.max_folds,
+        rng=np.random.default_rng(settings.seed),
+    )
+    logits = cross_validate(names, objects, prototypes, folds, settings, ui)
+    chosen, rungs = _choose(logits, objects, settings)
+    for rung in rungs:
+        ui.say(f"{rung.name:<10} {rung.accuracy:.3f}  {rung.reason}")
+    if settings.head.name != "auto" and chosen != settings.head.name:
+        ui.warn(
+            f"--head {settings.head.name} was asked for and is saved, but it does not beat {chosen} by more than chance"
+        )
+        chosen = settings.head.name
+    estimate = measure_out_of_fold(logits[chosen], objects, folds, opened.taxonomy, settings)
+    bundle = _refit(chosen, estimate, objects, prototypes, encoder, opened, settings)
+    metrics = {
+        "split": "+".join(splits),
+        "estimate": f"leave-one-group-out over {len(folds)} folds of {len(set(objects.groups))} groups",
+        "head": chosen,
+        **estimate.metrics,
+        "ladder": [dataclasses.asdict(r) for r in rungs],
+        "quarantined": len(opened.index.quarantined) + len(objects.problems),
+        "encoded_crops": objects.encoded_crops,
+        "seconds": {"features": round(encoded_s, 2), "all": round(time.monotonic() - started, 2)},
+    }
+    save_bundle(bundle, out / "model")
+    runs.write_run(
+        out,
+        runs.RunInput(
+            title=f"{_name(data)}: {chosen} head on {encoder.id.split(':')[0]} features",
+            command=command,
+            metrics=metrics,
+            objects=objects,
+            logits=estimate.logits,
+            taxonomy=opened.taxonomy,
+            rungs=rungs,
+            quarantined=opened.index.quarantined + objects.problems,
+            notes=opened.index.notes + opened.taxonomy.notes,
+            settings=settings,
+        ),
+    )
+    runs.print_metrics(metrics, ui)
+    return out
+
+
+def make_prototypes(encoder: Encoder, settings: Settings, taxonomy: Taxonomy, cache: FeatureCache | None) -> Prototypes:
+    """Prompts of the settings as text vectors; texts that the cache has are not encoded again."""
+    text = require_text(encoder)
+    prompts = expand(
+        taxonomy.classes,
+        settings.prompts.families,
+        words=settings.prompts.words,
+        templates=settings.prompts.templates,
+    )
+    return build_prototypes(
+        prompts,
+        len(taxonomy),
+        functools.partial(encode_texts, text, cache),
+        logit_scale=text.logit_scale,
+        ensemble=settings.prompts.ensemble,
+    )
+
+
+def encode_texts(encoder: TextEncoder, cache: FeatureCache | None, texts: Sequence[str]) -> np.ndarray:
+    """(M, D) unit rows, through the cache."""
+    if cache is None:
+        return encoder.encode_texts(texts)
+    keys = [f"text|{encoder.text_id}|{t}" for t in texts]
+    found = dict(zip(keys, cache.get(keys), strict=True))
+    missing = [i for i, key in enumerate(keys) if found[key] is None]
+    if missing:
+        rows = encoder.encode_texts([texts[i] for i in missing])
+        fresh = {keys[i]: rows[j] for j, i in enumerate(missing)}
+        cache.put(fresh)
+        found |= fresh
+    return np.stack([np.asarray(found[key]) for key in keys])
+
+
+def cross_validate(
+    names: Sequence[str],
+    objects: Objects,
+    prototypes: Prototypes | None,
+    folds: Sequence[Fold],
+    settings: Settings,
+    ui: Ui,
+) -> dict[str, Float64]:
+    """Out-of-fold logits of each head."""
+    if len(folds) < 2:
+        raise EmptyDataError(
+            f"expected objects of at least two groups of photos, to measure on photos that were not fitted on, "
+            f"got {len(set(objects.groups))}: label more photos, or check --groups"
+        )
+    result = {}
+    with ui.track("cross-validating", len(names)) as step:
+        for name in names:
+            result[name] = out_of_fold(
+                functools.partial(make_head, name, settings.head.options.get(name, {})),
+                objects.features,
+                objects.labels,
+                objects.mask,
+                folds,
+                prototypes=prototypes,
+                seed=settings.seed,
+            )
+            step()
+    return result
+
+
+def measure_out_of_fold(
+    logits: Float64, objects: Objects, folds: Sequence[Fold], taxonomy: Taxonomy, settings: Settings
+) -> Estimate:
+    """Calibrate and measure out-of-fold logits; no fold is scaled by a temperature that it took part in fitting."""
+    scaled = logits.copy()
+    for others, rows in folds:
+        scaled[rows] /= fit_temperature(logits[others], objects.mask[others], objects.labels[others])
+    metrics = measure(scaled, objects, taxonomy, settings)
+    return Estimate(scaled, fit_temperature(logits, objects.mask, objects.labels), metrics)
+
+
+def measure(logits: Float64, objects: Objects, taxonomy: Taxonomy, settings: Settings) -> dict[str, Any]:
+    """`metrics.json` of calibrated logits."""
+    return summarise(
+        logits=logits,
+        mask=objects.mask,
+        labels=objects.labels,
+        classes=taxonomy.classes,
+        groups=objects.groups,
+        pairs=objects.pairs,
+        relations=objects.relations,
+        rng=np.random.default_rng(settings.seed),
+        n_resamples=settings.evaluation.resamples,
+    )
+
+
+def _candidates(settings: Settings, encoder: Encoder) -> list[str]:
+    """Rungs to climb: the floor always; the asked-for head, or all that the encoder can carry."""
+    if settings.head.name != "auto":
+        head_entry(settings.head.name)
+        return list(dict.fromkeys(["majority", settings.head.name]))
+    has_text = isinstance(encoder, TextEncoder) and "joint" in encoder.spaces
+    return [name for name, entry in HEADS.items() if has_text or not entry.needs_text]
+
+
+def _choose(logits: Mapping[str, Float64], objects: Objects, settings: Settings) -> tuple[str, tuple[Rung, ...]]:
+    return climb(
+        logits,
+        objects.labels,
+        objects.mask,
+        objects.groups,
+        resamples=settings.evaluation.resamples,
+        seed=settings.seed,
+    )
+
+
+def _refit(
+    name: str,
+    estimate: Estimate,
+    objects: Objects,
+    prototypes: Prototypes | None,
+    encoder: Encoder,
+    opened: wire.Opened,
+    settings: Settings,
+) -> Bundle:
+    entry = HEADS[name]
+    head = make_head(name, settings.head.options.get(name, {})).fit(
+        objects.features,
+        objects.labels,
+        prototypes=prototypes,
+        mask=objects.mask,
+        weights=None,
+        rng=np.random.default_rng(settings.seed),
+    )
+    head_settings, arrays = head.state()
+    hashes = content_hashes(objects)
+    headline = {k: estimate.metrics[k] for k in ("n", "conditional", "joint", "binary", "spatial")}
+    return Bundle(
+        clipspect=clipspect.__version__,
+        encoder=settings.encoder.id,
+        encoder_id=encoder.id,
+        taxonomy=opened.taxonomy,
+        given_taxonomy=settings.taxonomy,
+        class_names=opened.index.names,
+        views=settings.views.heads if entry.needs_views else (),
+        joint_view=settings.views.joint if entry.needs_text else None,
+        head=name,
+        head_settings=head_settings,
+        temperature=estimate.temperature,
+        max_pixels=settings.data.max_pixels,
+        groups=settings.data.groups,
+        fitted_on=FittedOn(hashes, tuple(sorted(set(objects.groups))), len(objects.labels), data_hash(objects, hashes)),
+        metrics=headline,
+        arrays=arrays,
+    )
+
+
+def _name(data: Path) -> str:
+    return (data if data.is_dir() else data.parent).resolve().name
+
+
+__all__ = ["cross_validate", "encode_texts", "fit", "make_prototypes", "measure", "measure_out_of_fold", "predict"]

@@ -1,0 +1,153 @@
+"""The only place where parts are chosen and joined: settings, data, encoder, cache, head, detector."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from clipspect.config import FILE_NAME, Settings, read_settings
+from clipspect.data.dataset import DatasetIndex
+from clipspect.data.groups import GroupRule, group_rule
+from clipspect.data.read import read_dataset
+from clipspect.data.views import parse_view
+from clipspect.encode import load_encoder
+from clipspect.encode.cache import FeatureCache
+from clipspect.errors import BundleError, ConfigError, DataError
+from clipspect.export.bundle import Bundle
+from clipspect.heads import load_head
+from clipspect.pipeline.features import FeatureExtractor
+from clipspect.pipeline.inspect import TwoStage
+from clipspect.protocols import Encoder
+from clipspect.taxonomy import Taxonomy, read_taxonomy
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A data set with what is known about it.
+
+    Attributes:
+        index: Photos and labels.
+        taxonomy: Its classes.
+        settings: In force for this run.
+        group_rule: What gave the photos their groups.
+    """
+
+    index: DatasetIndex
+    taxonomy: Taxonomy
+    settings: Settings
+    group_rule: GroupRule
+
+
+def load_settings(data: Path | None, config: Path | None) -> Settings:
+    """`--config FILE`, else `clipspect.toml` beside the data, else the defaults."""
+    if config is not None:
+        return read_settings(config)
+    if data is not None:
+        beside = (data if data.is_dir() else data.parent) / FILE_NAME
+        if beside.is_file():
+            return read_settings(beside)
+    return Settings()
+
+
+def override(settings: Settings, **sections: Mapping[str, object] | None) -> Settings:
+    """Settings with the options of the command line in place; values of None change nothing."""
+    changed: dict[str, object] = {}
+    for section, values in sections.items():
+        given = {k: v for k, v in (values or {}).items() if v is not None}
+        if given:
+            changed[section] = dataclasses.replace(getattr(settings, section), **given)
+    return dataclasses.replace(settings, **changed)  # type: ignore[arg-type] # sections are dataclasses
+
+
+def open_dataset(data: Path, settings: Settings, *, format: str = "auto", groups_csv: Path | None = None) -> Opened:
+    """Read the index and the taxonomy of a data set."""
+    if not data.exists():
+        raise DataError(f"{data}: expected a data.yaml or a data set's folder, got nothing there")
+    rule = group_rule(regex=settings.data.groups, csv=groups_csv)
+    index = read_dataset(data, format=format, group_of=rule, missing_labels=settings.data.missing_labels)
+    taxonomy = read_taxonomy(index.names, settings.taxonomy)
+    return Opened(index, taxonomy, settings, rule)
+
+
+def cache_folder() -> Path:
+    """Where features are kept: `CLIPSPECT_CACHE`, else the user's cache folder."""
+    return Path(os.environ.get("CLIPSPECT_CACHE") or platformdirs.user_cache_dir("clipspect"))
+
+
+def open_cache() -> FeatureCache:
+    """The feature cache of this user."""
+    return FeatureCache(cache_folder())
+
+
+def make_encoder(settings: Settings, *, offline: bool = False) -> Encoder:
+    """The encoder of the settings; nothing is loaded before its first use."""
+    return load_encoder(
+        settings.encoder.id,
+        device=settings.encoder.device,
+        offline=offline,
+        batch_size=settings.encoder.batch_size,
+    )
+
+
+def make_extractor(
+    encoder: Encoder,
+    settings: Settings,
+    taxonomy: Taxonomy,
+    *,
+    use_views: bool,
+    use_text: bool,
+    cache: FeatureCache | None,
+) -> FeatureExtractor:
+    """An extractor for what the heads will read."""
+    return FeatureExtractor(
+        encoder,
+        views=[parse_view(v) for v in settings.views.heads] if use_views else [],
+        joint_view=parse_view(settings.views.joint) if use_text else None,
+        known_types=taxonomy.object_types,
+        max_pixels=settings.data.max_pixels,
+        cache=cache,
+    )
+
+
+def bundle_extractor(bundle: Bundle, encoder: Encoder, cache: FeatureCache | None) -> FeatureExtractor:
+    """The extractor that a fitted model needs."""
+    if encoder.id != bundle.encoder_id:
+        raise BundleError(
+            f"encoder {bundle.encoder!r}: expected the weights and preprocessing {bundle.encoder_id}, "
+            f"got {encoder.id}: the model was fitted on other features; fit it again with this encoder"
+        )
+    return FeatureExtractor(
+        encoder,
+        views=[parse_view(v) for v in bundle.views],
+        joint_view=None if bundle.joint_view is None else parse_view(bundle.joint_view),
+        known_types=bundle.taxonomy.object_types,
+        max_pixels=bundle.max_pixels,
+        cache=cache,
+    )
+
+
+def make_two_stage(
+    bundle: Bundle,
+    *,
+    device: str = "auto",
+    offline: bool = False,
+    batch_size: int | None = None,
+    cache: FeatureCache | None = None,
+    encoder: Encoder | None = None,
+) -> TwoStage:
+    """A fitted model ready to inspect photos."""
+    encoder = encoder or load_encoder(bundle.encoder, device=device, offline=offline, batch_size=batch_size)
+    head = load_head(bundle.head, bundle.head_settings, bundle.arrays)
+    extractor = bundle_extractor(bundle, encoder, cache)
+    return TwoStage(extractor, head, bundle.taxonomy, temperature=bundle.temperature)
+
+
+def need(condition: object, message: Callable[[], str]) -> None:
+    """Raise `ConfigError` with the message where the condition does not hold."""
+    if not condition:
+        raise ConfigError(message())
