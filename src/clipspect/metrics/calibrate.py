@@ -175,10 +175,9 @@ def fit_temperature(logits: Float64, mask: Bool, labels: Int64) -> float:
         raise DataError(
             f"temperature: expected labels 0 to {logits.shape[1] - 1}, got {labels.min()} to {labels.max()}"
         )
-    rows = np.arange(len(labels))
-    telling = (mask.sum(axis=1) > 1) & mask[rows, labels]
+    telling = mask[np.arange(len(labels)), labels]
     logits, mask, labels = logits[telling].astype(np.float64), mask[telling], labels[telling]
-    # Relative to the label's own logit the slope is a mean of small numbers, whatever the offset of a row is.
+    # Relative to the label's own logit: the offset of a row cancels, and a row with one possible class is all 0.
     above = np.where(mask, logits - logits[np.arange(len(labels)), labels][:, None], 0.0)
     if not above.any():
         return 1.0

@@ -144,7 +144,10 @@ def test_objects_with_one_possible_class_say_nothing_about_the_temperature():
     more = np.concatenate([logits, np.full((200, 4), 5.0)]), np.concatenate([mask, np.eye(4, dtype=bool)[[1] * 200]])
     more_labels = np.concatenate([labels, np.full(200, 1)])
     assert calibrate.fit_temperature(*more, more_labels) == calibrate.fit_temperature(logits, mask, labels)
-    assert calibrate.fit_temperature(np.ones((3, 2)), np.eye(2, dtype=bool)[[0, 1, 0]], np.array([0, 1, 0])) == 1.0
+    assert (
+        calibrate.fit_temperature(np.arange(6.0).reshape(3, 2), np.eye(2, dtype=bool)[[0, 1, 0]], np.array([0, 1, 0]))
+        == 1.0
+    )
 
 
 def test_labels_outside_their_mask_are_passed_over():

@@ -62,7 +62,7 @@ def worked():
                 0.10,
                 0.30,
                 0.10,
-            ],  # given "vegetation": right; at all: the first of equals, toe good
+            ],  # given "vegetation": right; at all: first of equals
             [0.01, 0.01, 0.19, 0.76, 0.01, 0.02],  # right
         ]
     )
