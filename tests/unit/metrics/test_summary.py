@@ -49,20 +49,13 @@ def leaves(value):
 
 
 def worked():
-    """Four objects of two flights: a blocked drain called normal, a normal one right, vegetation, a damaged toe right."""
+    """Two flights: a blocked drain called normal, a normal one right, vegetation and a damaged toe right."""
     labels = np.array([1, 0, 4, 3])
     logits = np.log(
         [
             [0.40, 0.10, 0.01, 0.01, 0.38, 0.10],  # given "drain": normal, wrong; at all: normal
             [0.20, 0.10, 0.01, 0.01, 0.58, 0.10],  # given "drain": normal, right; at all: vegetation
-            [
-                0.10,
-                0.10,
-                0.30,
-                0.10,
-                0.30,
-                0.10,
-            ],  # given "vegetation": right; at all: first of equals
+            [0.10, 0.10, 0.30, 0.10, 0.30, 0.10],  # right; at all: the first of two equals, toe good
             [0.01, 0.01, 0.19, 0.76, 0.01, 0.02],  # right
         ]
     )
