@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from clipspect.errors import DetectorError
 from clipspect.taxonomy import Taxonomy
 from clipspect.types import RGB, Annotation, Detection, Detections, Problem
 
-ReadLabels = Callable[[Path], tuple[list[Annotation], list[Problem]]]
-"""Photo path to its kept annotations and what was left out."""
+ReadLabels = Callable[[Path], tuple[Sequence[Annotation] | None, Sequence[Problem]]]
+"""Photo path to its kept annotations (None: there is no file, or none that can be read) and what was left out."""
 
 
 class LabelFiles:
@@ -35,11 +36,18 @@ class LabelFiles:
         self.problems: list[Problem] = []
 
     def detect(self, images: Sequence[RGB], names: Sequence[str]) -> list[Detections]:
-        """Objects of each photo; rows that cannot be read are added to `problems`."""
+        """Objects of each photo; rows that cannot be read are added to `problems`.
+
+        Raises:
+            DetectorError: A photo has no label file, or none that can be read: missing is not empty.
+        """
         found = []
         for image, name in zip(images, names, strict=True):
             annotations, problems = self.read(Path(name))
             self.problems += problems
+            if annotations is None:
+                got = problems[-1].reason if problems else "got none"
+                raise DetectorError(f"{name}: expected a label file of this photo, {got}")
             size_px = (image.shape[1], image.shape[0])
             found.append(detections_of(annotations, self.taxonomy, size_px, second_opinion=self.second_opinion))
         return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from clipspect.data import images
-from clipspect.errors import ImageError
+from clipspect.errors import DetectorError, ImageError
 from clipspect.pipeline.decide import decide
 from clipspect.pipeline.features import FeatureExtractor, PhotoObjects
 from clipspect.protocols import Detector, Head
@@ -34,7 +34,12 @@ class TwoStage:
             except ImageError as error:
                 yield Inspection(path, (0, 0), problem=Problem(str(path), None, error.code, str(error))), None
                 continue
-            (detections,) = detector.detect([image], [str(path)])
+            size_px = (image.shape[1], image.shape[0])
+            try:
+                (detections,) = detector.detect([image], [str(path)])
+            except DetectorError as error:
+                yield Inspection(path, size_px, problem=Problem(str(path), None, "no-detections", str(error))), image
+                continue
             yield self.decide_photo(path, image, detections), image
 
     def decide_photo(self, path: Path, image: RGB, detections: Detections) -> Inspection:

@@ -1,0 +1,158 @@
+"""`clipspect inspect`: photos and a detector to decisions, pictures and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipspect.errors import EmptyDataError
+from clipspect.export.bundle import load_bundle
+from clipspect.files import atomic_write, write_bytes, write_json, write_text
+from clipspect.pipeline.inspect import TwoStage
+from clipspect.protocols import Detector
+from clipspect.report import html, pictures, tables
+from clipspect.tasks import journal, runs, wire
+from clipspect.tasks.photos import find_photos, make_detector
+from clipspect.tasks.ui import Silent, Ui
+from clipspect.types import RGB, Inspection, Problem
+
+JOURNAL = "inspections.jsonl"
+DONE = "inspections.json"
+_MINE = (DONE, JOURNAL, "decisions.csv", "report.html", "pictures")
+_EMBEDDED = 60  # pictures inside report.html, the worst first: about 10 MB; all of them are in pictures/
+_EMBEDDED_SIDE_PX = 1280
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    inspection: Inspection
+    picture: str | None
+
+
+def inspect(
+    model: Path,
+    photos: Sequence[Path | str],
+    *,
+    out: Path,
+    detector: str | None = None,
+    limit: int | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    device: str = "auto",
+    batch_size: int | None = None,
+    offline: bool = False,
+    command: str = "clipspect.inspect",
+    ui: Ui | None = None,
+) -> Path:
+    """Inspect photos and write decisions.csv, pictures/, report.html and, last, inspections.json.
+
+    Args:
+        model: A run folder or a bundle.
+        photos: Files, folders or globs.
+        out: Folder to make.
+        detector: What finds the objects; by default the label files beside the photos.
+        limit: Only the first so many photos.
+        overwrite: Replace an existing `out`.
+        resume: Go on where an earlier run of the same command stopped.
+        device: For the encoder.
+        batch_size: For the encoder.
+        offline: Open no socket.
+        command: As it stands in the report.
+        ui: Where notes and progress go.
+
+    Returns:
+        The folder.
+    """
+    ui = ui or Silent()
+    bundle = load_bundle(model)
+    found = find_photos(photos)[:limit]
+    if not found:
+        raise EmptyDataError(f"expected at least one photo, got --limit {limit}")
+    finder = make_detector(detector, found, bundle)
+    state = runs.prepare(out, overwrite=overwrite, resume=resume, done=DONE)
+    if state == "done":
+        return out
+    if not resume:
+        runs.clear(out, _MINE)
+    two_stage = wire.make_two_stage(bundle, device=device, offline=offline, batch_size=batch_size)
+    done = _run(two_stage, finder, found, out, ui)
+    _write(done, finder.problems, out, f"{model.name}: {bundle.head} head, boxes from {finder.id}", command)
+    counts = tables.summary([d.inspection for d in done])
+    ui.say(f"{counts['photos']} photos, {counts['objects']} objects, {counts['quarantined']} photos quarantined")
+    for condition, n in counts["by_condition"].items():
+        ui.say(f"  {condition:<16} {n}")
+    return out
+
+
+def _run(two_stage: TwoStage, finder: Detector, found: Sequence[Path], out: Path, ui: Ui) -> list[_Done]:
+    names = _picture_names(found)
+    earlier = {i.photo: i for i in journal.read(out / JOURNAL)}
+    done = {p: _Done(i, f"pictures/{names[p]}") for p, i in earlier.items() if p in names}
+    out.mkdir(parents=True, exist_ok=True)
+    # The journal is written anew from what could be read of it, so that a line cut short does not stay in the middle.
+    with (out / JOURNAL).open("w", encoding="utf-8") as stream, ui.track("inspecting", len(found)) as step:
+        for item in done.values():
+            journal.append(stream, item.inspection)
+            step()
+        for inspection, image in two_stage.inspect([p for p in found if p not in done], finder):
+            picture = _draw(out, names[inspection.photo], inspection, image)
+            journal.append(stream, inspection)
+            done[inspection.photo] = _Done(inspection, picture)
+            step()
+    return [done[p] for p in found]
+
+
+def _draw(out: Path, name: str, inspection: Inspection, image: RGB | None) -> str | None:
+    if image is None:
+        return None
+    write_bytes(out / "pictures" / name, pictures.encode_jpeg(pictures.draw_inspection(image, inspection)))
+    return f"pictures/{name}"
+
+
+def _picture_names(found: Sequence[Path]) -> dict[Path, str]:
+    taken: set[str] = set()
+    names = {}
+    for path in found:
+        name, n = f"{path.stem}.jpg", 2
+        while name.lower() in taken:
+            name, n = f"{path.stem}-{n}.jpg", n + 1
+        taken.add(name.lower())
+        names[path] = name
+    return names
+
+
+def _write(done: Sequence[_Done], problems: Sequence[Problem], out: Path, subtitle: str, command: str) -> None:
+    inspections = [d.inspection for d in done]
+    write_text(out / "decisions.csv", tables.inspections_csv(inspections))
+    report = html.InspectionReport(
+        title="Inspection",
+        subtitle=subtitle,
+        command=command,
+        versions=runs.versions(),
+        created=runs.now(),
+        photos=tuple(_embedded(done, out)),
+        quarantined=tuple(problems),
+    )
+    with atomic_write(out / "report.html") as stream:
+        for piece in html.stream_inspections(report):
+            stream.write(piece.encode("utf-8"))
+    write_json(out / DONE, tables.inspections_json(inspections))
+
+
+def _embedded(done: Sequence[_Done], out: Path) -> Iterator[html.InspectedPhoto]:
+    from clipspect.data import images
+
+    worst = sorted(range(len(done)), key=lambda i: -_risk(done[i].inspection))[:_EMBEDDED]
+    for i, item in enumerate(done):
+        file = None if item.picture is None else out / item.picture
+        if i not in set(worst) or file is None or not file.is_file():
+            yield html.InspectedPhoto(item.inspection)
+            continue
+        small = pictures.shrink(images.read(file), _EMBEDDED_SIDE_PX)
+        yield html.InspectedPhoto(item.inspection, jpeg=pictures.encode_jpeg(small, quality=80))
+
+
+def _risk(inspection: Inspection) -> float:
+    """Highest probability that an object of the photo is not normal."""
+    return max((1 - d.probabilities.get("normal", 0.0) for d in inspection.decisions if d.condition), default=0.0)
