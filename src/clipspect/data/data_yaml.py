@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from clipspect.data.shown import shown
 from clipspect.errors import ConfigError, DataError
 from clipspect.types import Problem
 
@@ -70,19 +71,20 @@ def parse_data_yaml(content: bytes, file: str) -> DataYaml:
     """
     nodes, problems = _top_level(content, file)
     if "kpt_shape" in nodes:
-        line = _line(nodes["kpt_shape"])
-        raise DataError(f"{file}:{line}: expected boxes, polygons or oriented boxes, got keypoints (kpt_shape)")
+        raise DataError(
+            f"{file}:{nodes['kpt_shape'].line}: expected boxes, polygons or oriented boxes, got keypoints (kpt_shape)"
+        )
     if "names" not in nodes:
-        raise DataError(f"{file}: expected the key 'names' (a list of class names), got the keys {_show(list(nodes))}")
-    names = _names(nodes["names"], file)
+        raise DataError(f"{file}: expected the key 'names' (a list of class names), got the keys {shown(list(nodes))}")
+    names = _names(nodes["names"].node, file)
     if "nc" in nodes:
-        problems += _check_nc(nodes["nc"], len(names), file)
-    path = _texts(nodes["path"], "path", file) if "path" in nodes else ()
+        problems += _check_nc(nodes["nc"].node, len(names), file)
+    path = _texts(nodes["path"].node, "path", file) if "path" in nodes else ()
     if len(path) > 1:
-        raise DataError(f"{file}:{_line(nodes['path'])}: path: expected one folder, got {len(path)}")
+        raise DataError(f"{file}:{nodes['path'].line}: path: expected one folder, got {len(path)}")
     splits, notes = _splits(nodes, file)
     others, more_notes = _others(nodes, file)
-    lines = {SPLIT_OF_KEY.get(key, key): _line(node) for key, node in nodes.items()}
+    lines = {SPLIT_OF_KEY.get(key, key): entry.line for key, entry in nodes.items()}
     return DataYaml(names, path[0] if path else None, splits, others, lines, tuple(problems), tuple(notes + more_notes))
 
 
@@ -131,23 +133,31 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """The value of a key, and the line of the key."""
+
+    line: int
+    node: yaml.Node
+
+
 class _RefusedError(Exception):
     """Legal YAML that is refused: "line: expected, got". Never leaves this file."""
 
 
-def _top_level(content: bytes, file: str) -> tuple[dict[str, yaml.Node], list[Problem]]:
+def _top_level(content: bytes, file: str) -> tuple[dict[str, _Entry], list[Problem]]:
     root = _compose(content, file)
     if not isinstance(root, yaml.MappingNode):
         got = "an empty file" if root is None else _kind(root)
         raise DataError(f"{file}: expected keys and values (path, train, val, names ...), got {got}")
-    nodes: dict[str, yaml.Node] = {}
+    nodes: dict[str, _Entry] = {}
     problems = []
     for key_node, value in root.value:
         key = _key(key_node, file)
         if key in nodes:
-            reason = f"expected the key {_show(key)} once, got it again; the last one counts"
+            reason = f"expected the key {shown(key)} once, got it again; the last one counts"
             problems.append(Problem(file, _line(key_node), "duplicate-key", reason))
-        nodes[key] = value
+        nodes[key] = _Entry(_line(key_node), value)
     return nodes, problems
 
 
@@ -166,7 +176,7 @@ def _compose(content: bytes, file: str) -> yaml.Node | None:
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: expected UTF-8 text, got another encoding or a binary file") from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # PyYAML's scanner lets chr() and int() errors through
-        raise DataError(f"{file}: expected YAML, got {_show(str(error), 100)}") from error
+        raise DataError(f"{file}: expected YAML, got {shown(str(error), 100)}") from error
     return node
 
 
@@ -201,13 +211,13 @@ def _names_by_id(node: yaml.MappingNode, file: str) -> list[yaml.Node]:
     for key_node, value in node.value:
         key = _key(key_node, file)
         if not re.fullmatch("[0-9]{1,9}", key):
-            raise DataError(f"{file}:{_line(key_node)}: names: expected a class id, a whole number, got {_show(key)}")
+            raise DataError(f"{file}:{_line(key_node)}: names: expected a class id, a whole number, got {shown(key)}")
         if int(key) in by_id:
             raise DataError(f"{file}:{_line(key_node)}: names: expected each class id once, got {int(key)} again")
         by_id[int(key)] = value
     if sorted(by_id) != list(range(len(by_id))):
         raise DataError(
-            f"{file}:{_line(node)}: names: expected the class ids 0 to {len(by_id) - 1}, got {_show(sorted(by_id))}"
+            f"{file}:{_line(node)}: names: expected the class ids 0 to {len(by_id) - 1}, got {shown(sorted(by_id))}"
         )
     return [by_id[class_id] for class_id in range(len(by_id))]
 
@@ -218,9 +228,9 @@ def _names_problem(names: Sequence[str]) -> str | None:
     first: dict[str, int] = {}
     for class_id, name in enumerate(names):
         if not name.strip() or _CONTROL.search(name):
-            return f"expected a name for class {class_id}, got {_show(name)}"
+            return f"expected a name for class {class_id}, got {shown(name)}"
         if first.setdefault(name, class_id) != class_id:
-            return f"expected different names, got {_show(name)} for the classes {first[name]} and {class_id}"
+            return f"expected different names, got {shown(name)} for the classes {first[name]} and {class_id}"
     return None
 
 
@@ -228,35 +238,35 @@ def _check_nc(node: yaml.Node, n_names: int, file: str) -> list[Problem]:
     value = node.value if isinstance(node, yaml.ScalarNode) else _kind(node)
     if re.fullmatch("0*[0-9]{1,9}", value) and int(value) == n_names:
         return []
-    reason = f"expected nc: {n_names}, the number of names, got {_show(value)}; the names count"
+    reason = f"expected nc: {n_names}, the number of names, got {shown(value)}; the names count"
     return [Problem(file, _line(node), "nc-mismatch", reason)]
 
 
-def _splits(nodes: Mapping[str, yaml.Node], file: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+def _splits(nodes: Mapping[str, _Entry], file: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     splits: dict[str, tuple[str, ...]] = {}
     notes = []
-    for key, node in nodes.items():
+    for key, entry in nodes.items():
         if key not in SPLIT_OF_KEY:
             continue
-        entries = _texts(node, key, file)
+        entries = _texts(entry.node, key, file)
         split = SPLIT_OF_KEY[key]
         if entries and split in splits:
-            notes.append(f"{file}:{_line(node)}: key {key!r} adds to the split {split!r}, which another key declares")
+            notes.append(f"{file}:{entry.line}: key {key!r} adds to the split {split!r}, which another key declares")
         if entries:
             splits[split] = tuple(dict.fromkeys(splits.get(split, ()) + entries))
     return splits, notes
 
 
-def _others(nodes: Mapping[str, yaml.Node], file: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+def _others(nodes: Mapping[str, _Entry], file: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     others: dict[str, tuple[str, ...]] = {}
     notes = []
-    for key, node in nodes.items():
+    for key, entry in nodes.items():
         if key == "download":
-            notes.append(f"{file}:{_line(node)}: key 'download' is never run")
-        elif key not in _RESERVED and _is_texts(node) and not _CONTROL.search(key):
-            others[key] = _texts(node, key, file)
+            notes.append(f"{file}:{entry.line}: key 'download' is never run")
+        elif key not in _RESERVED and _is_texts(entry.node) and not _CONTROL.search(key):
+            others[key] = _texts(entry.node, key, file)
         elif key not in _RESERVED:
-            notes.append(f"{file}:{_line(node)}: unknown key {_show(key)} is ignored")
+            notes.append(f"{file}:{entry.line}: unknown key {shown(key)} is ignored")
     return others, notes
 
 
@@ -281,7 +291,7 @@ def _texts(node: yaml.Node, key: str, file: str) -> tuple[str, ...]:
                 f"{file}:{_line(item)}: {key}: expected a folder, a .txt file or a list of them, got {_kind(item)}"
             )
         if _CONTROL.search(item.value):
-            raise DataError(f"{file}:{_line(item)}: {key}: expected a path, got {_show(item.value)}")
+            raise DataError(f"{file}:{_line(item)}: {key}: expected a path, got {shown(item.value)}")
         if item.tag != _TAG + "null" and item.value.strip():
             texts.append(str(item.value))  # as written: a folder may be called 2024 or yes
     return tuple(texts)
@@ -293,10 +303,5 @@ def _line(node: yaml.Node) -> int:
 
 def _kind(node: yaml.Node) -> str:
     if isinstance(node, yaml.ScalarNode):
-        return f"{_show(node.value)} ({node.tag.removeprefix(_TAG)})"
+        return f"{shown(node.value)} ({node.tag.removeprefix(_TAG)})"
     return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
-
-
-def _show(value: object, longest: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= longest else text[:longest] + "..."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipspect.data.paths import label_candidates, read_capped, within
+from clipspect.data.paths import LINK_OUT, label_candidates, read_capped, within
 from clipspect.data.yolo import MAX_LABEL_BYTES, parse_labels
 from clipspect.errors import DataError
 from clipspect.types import Annotation, Problem
@@ -38,8 +38,7 @@ def read_label_file(root: Path, path: Path, name: str, *, n_classes: int, predic
         predictions: Whether each row ends with a confidence.
     """
     if not within(root, path):
-        reason = f"expected a file in {root.name or root}, got a link out of it"
-        return LabelFile(path, None, (Problem(name, None, "unsafe-path", reason),))
+        return LabelFile(path, None, (Problem(name, None, "unsafe-path", LINK_OUT),))
     try:
         content = read_capped(path, MAX_LABEL_BYTES)
     except OSError as error:

@@ -13,6 +13,10 @@ PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".
 """Lower case; photos are found by these in any case."""
 
 
+LINK_OUT = "expected a file in the data set's folder, got a link out of it"
+"""Reason of the problem `unsafe-path` where a link is to blame."""
+
+
 @dataclass
 class Walk:
     """What a folder and its folders hold, sorted by path.
@@ -33,6 +37,14 @@ class Walk:
 def is_photo(path: Path) -> bool:
     """Whether the suffix is a photo's; the file itself is not looked at."""
     return path.suffix.lower() in PHOTO_SUFFIXES
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something; a name that no file system can hold, or that may not be looked at, is nothing."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def within(root: Path, path: Path) -> bool:
@@ -122,8 +134,8 @@ def _entry_problem(root: Path, path: Path, entry: os.DirEntry[str]) -> Problem |
     if not entry.is_symlink():
         return None
     if not within(root, path):
-        return Problem(key, None, "unsafe-path", "expected a file in the data set's folder, got a link out of it")
-    if not path.exists():
+        return Problem(key, None, "unsafe-path", LINK_OUT)
+    if not exists(path):
         return Problem(key, None, "broken-link", "expected a file, got a link to nothing")
     return None
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from clipspect.data.data_yaml import DataYaml, format_data_yaml, parse_data_yaml
+from clipspect.data.shown import shown
 from clipspect.types import Annotation, Box, Problem
 
 __all__ = ["MAX_LABEL_BYTES", "DataYaml", "format_data_yaml", "format_labels", "parse_data_yaml", "parse_labels"]
@@ -122,13 +123,13 @@ def _parse_row(row: bytes, line: int, n_classes: int, predictions: bool) -> Anno
 
 def _fields(row: bytes) -> list[str]:
     if _CONTROL.search(row):
-        raise _Rejected("binary", f"expected text, got control characters in {_show(row)}")
+        raise _Rejected("binary", f"expected text, got control characters in {shown(row)}")
     try:
         text = row.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _Rejected("binary", f"expected UTF-8 text, got {_show(row)}") from error
+        raise _Rejected("binary", f"expected UTF-8 text, got {shown(row)}") from error
     if "," in text:
-        raise _Rejected("commas", f"expected fields separated by spaces and decimal points, got {_show(text)}")
+        raise _Rejected("commas", f"expected fields separated by spaces and decimal points, got {shown(text)}")
     # Only blanks and tabs separate fields; str.split() would also take no-break and other Unicode spaces.
     return [field for field in re.split(r"[ \t\v\f]+", text) if field]
 
@@ -137,7 +138,7 @@ def _check_count(fields: Sequence[str], predictions: bool) -> None:
     count = len(fields)
     shapes = "5 fields (class cx cy w h) or 7 and more (class and 3 or more points x y)"
     if count < 5:
-        raise _Rejected("too-few-fields", f"expected {shapes}, got {count}: {_show(' '.join(fields))}")
+        raise _Rejected("too-few-fields", f"expected {shapes}, got {count}: {shown(' '.join(fields))}")
     if predictions and count % 2:
         raise _Rejected(
             "missing-confidence",
@@ -158,18 +159,18 @@ def _class_id(field: str, n_classes: int) -> int:
         if 0 <= class_id < n_classes and not field.startswith("-"):
             return class_id
     elif not re.fullmatch("-?[0-9]+", field):
-        raise _Rejected("class-not-integer", f"expected a class id, a whole number, got {_show(field)}")
-    raise _Rejected("class-out-of-range", f"expected a class id from 0 to {n_classes - 1}, got {_show(field)}")
+        raise _Rejected("class-not-integer", f"expected a class id, a whole number, got {shown(field)}")
+    raise _Rejected("class-out-of-range", f"expected a class id from 0 to {n_classes - 1}, got {shown(field)}")
 
 
 def _number(field: str, position: int) -> float:
     if _NOT_FINITE.fullmatch(field):
-        raise _Rejected("not-finite", f"field {position}: expected a number from 0 to 1, got {_show(field)}")
+        raise _Rejected("not-finite", f"field {position}: expected a number from 0 to 1, got {shown(field)}")
     if not _NUMBER.fullmatch(field):
-        raise _Rejected("not-a-number", f"field {position}: expected a number from 0 to 1, got {_show(field)}")
+        raise _Rejected("not-a-number", f"field {position}: expected a number from 0 to 1, got {shown(field)}")
     value = float(field)
     if not math.isfinite(value):
-        raise _Rejected("not-finite", f"field {position}: expected a number from 0 to 1, got {_show(field)}")
+        raise _Rejected("not-finite", f"field {position}: expected a number from 0 to 1, got {shown(field)}")
     return value
 
 
@@ -247,7 +248,3 @@ def _format_row(annotation: Annotation) -> str:
     if annotation.confidence is not None:
         numbers.append(repr(float(annotation.confidence)))
     return " ".join([str(annotation.class_id), *numbers])
-
-
-def _show(value: str | bytes, longest: int = 40) -> str:
-    return repr(value) if len(value) <= longest else repr(value[:longest]) + "..."

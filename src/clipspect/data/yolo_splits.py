@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipspect.data.data_yaml import DataYaml
-from clipspect.data.paths import is_photo, key_of, read_capped, walk, within
+from clipspect.data.paths import exists, is_photo, key_of, read_capped, walk, within
+from clipspect.data.shown import shown
 from clipspect.errors import DataError, UnsafePathError
 from clipspect.types import Problem
 
@@ -55,7 +56,7 @@ def find_splits(yaml_path: Path, spec: DataYaml) -> FoundSplits:
     for key, entries in spec.others.items():
         _add_other(found, key, entries, yaml_path, spec.lines[key])
     if not found.photos:
-        declared = "; ".join(f"{split}: {', '.join(entries)}" for split, entries in spec.splits.items())
+        declared = shown("; ".join(f"{split}: {', '.join(entries)}" for split, entries in spec.splits.items()), 300)
         raise DataError(f"{yaml_path}: expected the folders of the splits in {root}, got none of them ({declared})")
     return found
 
@@ -66,7 +67,7 @@ def _root(yaml_path: Path, spec: DataYaml) -> tuple[Path, list[str]]:
         return base, []
     for written in (spec.path, spec.path.replace("\\", "/")):
         declared = _resolved(base / written)
-        if declared is not None and declared.is_dir():
+        if declared is not None and exists(declared) and declared.is_dir():
             return declared, []
     where = f"{yaml_path.name}:{spec.lines['path']}"
     for entries in spec.splits.values():
@@ -74,10 +75,10 @@ def _root(yaml_path: Path, spec: DataYaml) -> tuple[Path, list[str]]:
             candidates = [candidate for candidate, _ in _readings(base, entry)]
             if any(within(base, path) and path.exists() for path in candidates):
                 return base, [
-                    f"{where}: path {spec.path!r} does not exist; the splits beside {yaml_path.name} are used"
+                    f"{where}: path {shown(spec.path)} does not exist; the splits beside {yaml_path.name} are used"
                 ]
     raise DataError(
-        f"{yaml_path}:{spec.lines['path']}: path: expected a folder, got {spec.path!r}, which does not exist, and "
+        f"{yaml_path}:{spec.lines['path']}: path: expected a folder, got {shown(spec.path)}, which does not exist, and "
         f"no split in {base} either"
     )
 
@@ -94,33 +95,26 @@ def _readings(root: Path, entry: str) -> list[tuple[Path, str | None]]:
     readings: list[tuple[Path, str | None]] = [(root / entry, None)]
     slashed = entry.replace("\\", "/")
     if slashed != entry:
-        readings.append((root / slashed, f"{entry!r} is read as {slashed!r}"))
+        readings.append((root / slashed, f"{shown(entry)} is read as {shown(slashed)}"))
     stripped = slashed
     while stripped.startswith("../"):
         stripped = stripped.removeprefix("../")
     if stripped != slashed:  # Roboflow writes ../train/images for the folder train/images beside the file
-        readings.append((root / stripped, f"{entry!r} exists only without '../' and is read as {stripped!r}"))
+        readings.append((root / stripped, f"{shown(entry)} exists only without '../' and is read as {shown(stripped)}"))
     return readings
 
 
 def _locate(root: Path, entry: str, where: str) -> tuple[Path | None, str | None]:
     for path, note in _readings(root, entry):
-        if not _exists(path):
+        if not exists(path):
             continue
         if not within(root, path):
             raise UnsafePathError(
-                f"{where}: expected a folder or a .txt file in {root}, got {entry!r}, which leaves it; "
+                f"{where}: expected a folder or a .txt file in {root}, got {shown(entry)}, which leaves it; "
                 "set `path:` to the folder that holds all splits"
             )
         return normal_path(root, path), note
     return None, None
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name that is too long for the file system
-        return False
 
 
 def normal_path(root: Path, path: Path) -> Path:
@@ -137,7 +131,7 @@ def _add_split(found: FoundSplits, split: str, entries: Sequence[str], yaml_path
         place, note = _locate(found.root, entry, f"{yaml_path}:{line}")
         if place is None or not (place.is_dir() or place.suffix.lower() == ".txt"):
             got = "which does not exist" if place is None else "which is neither"
-            reason = f"split {split!r}: expected a folder or a .txt list in {found.root}, got {entry!r}, {got}"
+            reason = f"split {split!r}: expected a folder or a .txt list in {found.root}, got {shown(entry)}, {got}"
             found.problems.append(Problem(yaml_path.name, line, "missing-split", reason))
             continue
         any_found = True
@@ -158,13 +152,13 @@ def _add_other(found: FoundSplits, key: str, entries: Sequence[str], yaml_path: 
     photos = trial.photos.get(key, [])
     is_split = bool(photos) and not any(p.code == "missing-split" for p in trial.problems) and taken.isdisjoint(photos)
     if not is_split:
-        found.notes.append(f"{yaml_path.name}:{line}: unknown key {key!r} is ignored")
+        found.notes.append(f"{yaml_path.name}:{line}: unknown key {shown(key)} is ignored")
         return
     found.photos[key] = photos
     found.folders += trial.folders
     found.lists += trial.lists
     found.problems += trial.problems
-    found.notes += [*trial.notes, f"{yaml_path.name}:{line}: key {key!r} names photos and is taken as a split"]
+    found.notes += [*trial.notes, f"{yaml_path.name}:{line}: key {shown(key)} names photos and is taken as a split"]
 
 
 def _photos_of(found: FoundSplits, place: Path) -> list[Path]:
@@ -214,17 +208,20 @@ def _listed_photo(root: Path, folder: Path, written: str) -> tuple[Path | None, 
     paths = [base / text for text in dict.fromkeys((written, written.replace("\\", "/"))) for base in bases]
     leaves = False
     for path in paths:
-        if not _exists(path):
+        if not exists(path):
             continue
         if not within(root, path):
             leaves = True
         elif not is_photo(path) or not path.is_file():
-            return None, ("not-a-photo", f"expected a photo, got {written!r}")
+            return None, ("not-a-photo", f"expected a photo, got {shown(written)}")
         else:
             return normal_path(root, path), None
     if leaves or not any(within(root, path) for path in paths):
-        return None, ("unsafe-path", f"expected a photo in the data set's folder, got {written!r}, which leaves it")
-    return None, ("missing-photo", f"expected a photo, got {written!r}, which does not exist")
+        return None, (
+            "unsafe-path",
+            f"expected a photo inside the data set, got {shown(written)}, which leaves it",
+        )
+    return None, ("missing-photo", f"expected a photo, got {shown(written)}, which does not exist")
 
 
 def split_of_photos(found: FoundSplits) -> tuple[Mapping[Path, str], list[Problem]]:
