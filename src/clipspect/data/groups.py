@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv as csv_module
+import io
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -224,20 +225,25 @@ def _shares(fractions: Mapping[str, float]) -> dict[str, float]:
 
 
 def _read_table(path: Path) -> dict[str, str]:
-    table: dict[str, str] = {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv_module.DictReader(stream, strict=True)
-            if reader.fieldnames is None or not {"photo", "group"} <= set(reader.fieldnames):
-                raise ConfigError(f"{path}:1: expected the columns 'photo,group', got {reader.fieldnames or 'nothing'}")
-            for row in reader:
-                _add_row(table, row, f"{path}:{reader.line_num}")
-    except csv_module.Error as error:
-        raise ConfigError(f"{path}:{reader.line_num}: expected CSV, got a broken row: {error}") from error
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected UTF-8 text, got byte {error.object[error.start]:#04x}") from error
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}:{line}: expected UTF-8 text, got byte {content[error.start]:#04x}") from error
     except OSError as error:
         raise ConfigError(f"{path}: expected a readable CSV file, got: {error.strerror or error}") from error
+    table: dict[str, str] = {}
+    reader = csv_module.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        if reader.fieldnames is None or not {"photo", "group"} <= set(reader.fieldnames):
+            raise ConfigError(f"{path}:1: expected the columns 'photo,group', got {reader.fieldnames or 'nothing'}")
+        for row in reader:
+            _add_row(table, row, f"{path}:{reader.line_num}")
+    except csv_module.Error as error:
+        # The inner reader's count, as DictReader's own lags behind where a row fails.
+        line = reader.reader.line_num
+        raise ConfigError(f"{path}:{line}: expected CSV, got a broken row: {error}") from error
     return table
 
 
