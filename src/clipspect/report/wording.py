@@ -44,7 +44,7 @@ def points(value: float | None, decimals: int = 1) -> str:
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """ "1 photo", "1,465 photos"."""
+    """A number with its noun: "1 photo", "1,465 photos"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
