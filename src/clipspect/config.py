@@ -37,7 +37,7 @@ class DataSettings:
 
     groups: str | None = None
     missing_labels: Literal["quarantine", "background"] = "quarantine"
-    max_pixels: int = 200_000_000
+    max_pixels: int = 178_956_970
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class EncoderSettings:
 
     id: str = "starter"
     batch_size: int = 32
-    device: str = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

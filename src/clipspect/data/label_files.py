@@ -66,7 +66,7 @@ def read_labels_beside(photo: Path, *, n_classes: int, predictions: bool = False
     return LabelFile(None, None)
 
 
-def read_predictions(folder: Path, photo: Path, names: Sequence[str]) -> LabelFile:
+def read_predictions(folder: Path, photo: Path, names: Sequence[str], *, confidences: bool = True) -> LabelFile:
     """Read the predictions for one photo from a folder in YOLO format, each row with its confidence.
 
     The file is `FOLDER/NAME.txt` or, as Ultralytics writes it, `FOLDER/labels/NAME.txt`, where NAME is the photo's name
@@ -76,6 +76,7 @@ def read_predictions(folder: Path, photo: Path, names: Sequence[str]) -> LabelFi
         folder: The predictions.
         photo: Any photo; only its name counts.
         names: Class names that the ids of the predictions index.
+        confidences: Whether each row ends with one.
 
     Raises:
         DataError: `folder` is no folder.
@@ -84,7 +85,9 @@ def read_predictions(folder: Path, photo: Path, names: Sequence[str]) -> LabelFi
         raise DataError(f"{folder}: expected a folder of predictions (one .txt a photo), got none")
     for path in (folder / f"{photo.stem}.txt", folder / "labels" / f"{photo.stem}.txt"):
         if _is_there(path):
-            return read_label_file(folder.resolve(), path, path.as_posix(), n_classes=len(names), predictions=True)
+            return read_label_file(
+                folder.resolve(), path, path.as_posix(), n_classes=len(names), predictions=confidences
+            )
     return LabelFile(None, None)
 
 

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from clipspect.data.coco import read_coco
 from clipspect.data.dataset import DatasetIndex
+from clipspect.data.folders import read_folders
 from clipspect.data.paths import is_photo
+from clipspect.data.voc import read_voc
 from clipspect.data.yolo_files import MissingLabels, find_data_yaml, read_yolo
 from clipspect.errors import DataError
 
@@ -54,7 +57,7 @@ FORMATS: dict[str, Format] = {
 }
 """In the order in which they are tried: a folder a class is what every other format would look like too."""
 
-READERS: dict[str, Reader] = {}
+READERS: dict[str, Reader] = {"coco": read_coco, "voc": read_voc, "folders": read_folders}
 """Readers of the formats besides YOLO, which has options of its own. A reader sets `group = key`."""
 
 

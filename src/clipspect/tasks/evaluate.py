@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from clipspect.config import Settings
+from clipspect.encode import load_encoder
 from clipspect.errors import EmptyDataError
 from clipspect.export.bundle import Bundle, load_bundle
 from clipspect.files import write_json
@@ -71,7 +72,7 @@ def evaluate(
     if not photos:
         raise EmptyDataError(f"{data}: split {split!r}: expected photos, got none")
     with wire.open_cache() as cache:
-        encoder = wire.load_encoder(
+        encoder = load_encoder(
             bundle.encoder, device=settings.encoder.device, offline=offline, batch_size=settings.encoder.batch_size
         )
         extractor = wire.bundle_extractor(bundle, encoder, cache)

@@ -15,13 +15,12 @@ import numpy as np
 import clipspect
 from clipspect.config import Settings
 from clipspect.data.groups import grouped_folds
-from clipspect.encode import require_text
-from clipspect.encode.cache import FeatureCache
+from clipspect.encode import FeatureCache, require_text, text_key
 from clipspect.errors import EmptyDataError, SplitNotFoundError
 from clipspect.export.bundle import Bundle, FittedOn, save_bundle
 from clipspect.heads import HEADS, head_entry, make_head
 from clipspect.metrics.calibrate import fit_temperature
-from clipspect.metrics.summary import predict, summarise
+from clipspect.metrics.summary import summarise
 from clipspect.prompts.bank import build_prototypes
 from clipspect.prompts.templates import expand
 from clipspect.protocols import Encoder, TextEncoder
@@ -180,7 +179,7 @@ def encode_texts(encoder: TextEncoder, cache: FeatureCache | None, texts: Sequen
     """(M, D) unit rows, through the cache."""
     if cache is None:
         return encoder.encode_texts(texts)
-    keys = [f"text|{encoder.text_id}|{t}" for t in texts]
+    keys = [text_key(encoder.text_id, t) for t in texts]
     found = dict(zip(keys, cache.get(keys), strict=True))
     missing = [i for i, key in enumerate(keys) if found[key] is None]
     if missing:
@@ -312,4 +311,4 @@ def _name(data: Path) -> str:
     return (data if data.is_dir() else data.parent).resolve().name
 
 
-__all__ = ["cross_validate", "encode_texts", "fit", "make_prototypes", "measure", "measure_out_of_fold", "predict"]
+__all__ = ["cross_validate", "encode_texts", "fit", "make_prototypes", "measure", "measure_out_of_fold"]

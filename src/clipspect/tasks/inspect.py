@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipspect.encode import Device
 from clipspect.errors import EmptyDataError
 from clipspect.export.bundle import load_bundle
 from clipspect.files import atomic_write, write_bytes, write_json, write_text
@@ -39,7 +40,7 @@ def inspect(
     limit: int | None = None,
     overwrite: bool = False,
     resume: bool = False,
-    device: str = "auto",
+    device: Device = "auto",
     batch_size: int | None = None,
     offline: bool = False,
     command: str = "clipspect.inspect",
@@ -90,10 +91,8 @@ def _run(two_stage: TwoStage, finder: Detector, found: Sequence[Path], out: Path
     earlier = {i.photo: i for i in journal.read(out / JOURNAL)}
     done = {p: _Done(i, f"pictures/{names[p]}") for p, i in earlier.items() if p in names}
     out.mkdir(parents=True, exist_ok=True)
-    # The journal is written anew from what could be read of it, so that a line cut short does not stay in the middle.
-    with (out / JOURNAL).open("w", encoding="utf-8") as stream, ui.track("inspecting", len(found)) as step:
-        for item in done.values():
-            journal.append(stream, item.inspection)
+    with (out / JOURNAL).open("a", encoding="utf-8") as stream, ui.track("inspecting", len(found)) as step:
+        for _ in done:
             step()
         for inspection, image in two_stage.inspect([p for p in found if p not in done], finder):
             picture = _draw(out, names[inspection.photo], inspection, image)

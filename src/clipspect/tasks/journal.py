@@ -18,15 +18,22 @@ def append(stream: TextIO, inspection: Inspection) -> None:
 
 
 def read(path: Path) -> list[Inspection]:
-    """The photos that are done. A last line that a kill cut short is dropped; its photo is done again."""
+    """The photos that are done; a last line that a kill cut short is cut off the file, its photo is done again."""
     if not path.is_file():
         return []
-    done = []
-    for line in path.read_text("utf-8").split("\n")[:-1]:
-        try:
-            done.append(inspection_of(json.loads(line)))
-        except (ValueError, KeyError, TypeError):
-            break
+    done: list[Inspection] = []
+    whole = 0
+    with path.open("r+b") as stream:
+        for line in stream:
+            try:
+                done.append(inspection_of(json.loads(line)))
+            except (ValueError, KeyError, TypeError):
+                break
+            if not line.endswith(b"\n"):
+                done.pop()
+                break
+            whole += len(line)
+        stream.truncate(whole)
     return done
 
 

@@ -32,13 +32,17 @@ def find_photos(given: Sequence[Path | str]) -> list[Path]:
         elif path.exists():
             found[path] = None
         else:
-            matches = sorted(Path(m) for m in glob.glob(str(item), recursive=True) if is_photo(Path(m)))
+            matches = sorted(Path(m) for m in _glob(str(item)) if is_photo(Path(m)))
             if not matches:
                 raise EmptyDataError(f"{item}: expected a photo, a folder or a glob of photos, got nothing there")
             found |= dict.fromkeys(matches)
     if not found:
         raise EmptyDataError(f"{', '.join(map(str, given))}: expected photos, got none")
     return list(found)
+
+
+def _glob(pattern: str) -> list[str]:
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
 
 
 def make_detector(name: str | None, photos: Sequence[Path], bundle: Bundle) -> LabelFiles:

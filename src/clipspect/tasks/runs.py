@@ -102,7 +102,7 @@ def describe(opened: Opened, ui: Ui) -> None:
             "--groups, or the estimate is too good"
         )
     elif opened.settings.data.groups is not None:
-        unmatched = [p.key for p in opened.index.photos if not opened.group_rule.covers(p.key)]
+        unmatched = [p.key for p in opened.index.photos if opened.group_rule.match(p.key) is None]
         if unmatched:
             ui.warn(f"{len(unmatched)} photos match no group and count as their own; the first: {unmatched[0]}")
 

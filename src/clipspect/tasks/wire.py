@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import platformdirs
 
 from clipspect.config import FILE_NAME, Settings, read_settings
 from clipspect.data.dataset import DatasetIndex
 from clipspect.data.groups import GroupRule, group_rule
 from clipspect.data.read import read_dataset
 from clipspect.data.views import parse_view
-from clipspect.encode import load_encoder
-from clipspect.encode.cache import FeatureCache
-from clipspect.errors import BundleError, ConfigError, DataError
+from clipspect.encode import Device, FeatureCache, cache_root, load_encoder
+from clipspect.errors import BundleError, DataError
 from clipspect.export.bundle import Bundle
 from clipspect.heads import load_head
 from clipspect.pipeline.features import FeatureExtractor
@@ -69,19 +65,20 @@ def open_dataset(data: Path, settings: Settings, *, format: str = "auto", groups
     if not data.exists():
         raise DataError(f"{data}: expected a data.yaml or a data set's folder, got nothing there")
     rule = group_rule(regex=settings.data.groups, csv=groups_csv)
-    index = read_dataset(data, format=format, group_of=rule, missing_labels=settings.data.missing_labels)
+    given = settings.data.groups is not None or groups_csv is not None
+    index = read_dataset(
+        data,
+        format=format,
+        group_of=rule if given else None,  # without a rule the key is the group: file names may repeat
+        missing_labels=settings.data.missing_labels,
+    )
     taxonomy = read_taxonomy(index.names, settings.taxonomy)
     return Opened(index, taxonomy, settings, rule)
 
 
-def cache_folder() -> Path:
-    """Where features are kept: `CLIPSPECT_CACHE`, else the user's cache folder."""
-    return Path(os.environ.get("CLIPSPECT_CACHE") or platformdirs.user_cache_dir("clipspect"))
-
-
 def open_cache() -> FeatureCache:
     """The feature cache of this user."""
-    return FeatureCache(cache_folder())
+    return FeatureCache(cache_root())
 
 
 def make_encoder(settings: Settings, *, offline: bool = False) -> Encoder:
@@ -134,7 +131,7 @@ def bundle_extractor(bundle: Bundle, encoder: Encoder, cache: FeatureCache | Non
 def make_two_stage(
     bundle: Bundle,
     *,
-    device: str = "auto",
+    device: Device = "auto",
     offline: bool = False,
     batch_size: int | None = None,
     cache: FeatureCache | None = None,
@@ -145,9 +142,3 @@ def make_two_stage(
     head = load_head(bundle.head, bundle.head_settings, bundle.arrays)
     extractor = bundle_extractor(bundle, encoder, cache)
     return TwoStage(extractor, head, bundle.taxonomy, temperature=bundle.temperature)
-
-
-def need(condition: object, message: Callable[[], str]) -> None:
-    """Raise `ConfigError` with the message where the condition does not hold."""
-    if not condition:
-        raise ConfigError(message())
