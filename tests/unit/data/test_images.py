@@ -213,6 +213,13 @@ def test_alpha_is_laid_over_white():
     assert images.decode(encoded(la), "x")[0, :, 2].tolist() == [255, 224, 100]
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "CMYK"])
+def test_tall_photos_are_converted_without_seams(mode):
+    tall = Image.fromarray(np.random.default_rng(0).integers(0, 256, (1300, 3, 3), dtype=np.uint8)).convert(mode)
+    got = images.decode(encoded(tall, "TIFF"), "x")
+    assert np.array_equal(got, np.asarray(tall.convert("RGB")))
+
+
 def test_a_transparent_colour_becomes_white():
     got = images.decode(encoded(np.array([[7, 9]], np.uint8), transparency=7), "x")
     assert got[0, :, 0].tolist() == [255, 9]
