@@ -8,6 +8,7 @@ are neither trusted nor changed: the plugin of the format is called directly ins
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import stat
@@ -269,7 +270,8 @@ def _failures(stream: BinaryIO, name: str) -> Iterator[None]:
         reason = str(error) or "not enough memory"
         raise ImageError(f"{name}: the photo is too large to decode: {reason}", code="too-large") from error
     except _PILLOW_ERRORS as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        # Offsets that no file can have end as EINVAL or EOVERFLOW: the photo's fault, not the disk's.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, errno.EOVERFLOW):
             raise _unreadable(name, error) from error
         format_name = sniff(stream, name)
         if isinstance(error, EOFError) or "truncated" in str(error).lower() or is_cut_short(stream, format_name):

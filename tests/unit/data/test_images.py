@@ -367,6 +367,15 @@ def test_a_failing_disk_is_unreadable_and_not_a_corrupt_photo():
     assert caught.value.code == "unreadable"
 
 
+@pytest.mark.parametrize("offset", [2**63 - 1, 2**64 - 1])
+def test_an_offset_that_no_file_can_have_is_not_the_disks_fault(offset, tmp_path):
+    path = tmp_path / "big.tif"
+    path.write_bytes(b"II+\0\x08\0\0\0" + struct.pack("<Q", offset) + bytes(64))
+    with pytest.raises(ImageError) as caught:
+        images.read(path)
+    assert caught.value.code == "truncated-image"
+
+
 def test_content_hash_is_that_of_the_bytes(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"abc")
