@@ -8,9 +8,9 @@ are neither trusted nor changed: the plugin of the format is called directly ins
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
-import os
 import stat
 import struct
 import zlib
@@ -27,6 +27,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from clipspect.data.containers import is_cut_short, png_exif, sniff
 from clipspect.data.quiet import pillow_is_quiet
 from clipspect.errors import ImageError
 from clipspect.types import RGB
@@ -45,7 +46,6 @@ _PLUGINS: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
     "WEBP": WebPImageFile,
     "TIFF": TiffImageFile,
 }
-FORMATS = tuple(_PLUGINS)
 
 # What Pillow's plugins are known to raise on hostile bytes, besides DecompressionBombError and MemoryError:
 # SyntaxError = "not this format after all"; OSError = decoder failed; ArithmeticError has OverflowError and
@@ -67,6 +67,7 @@ _PILLOW_ERRORS = (
     zlib.error,
 )
 _ORIENTATION = 0x0112
+_BAND_ROWS = 512
 _TURNS: dict[int, Callable[[RGB], RGB]] = {
     1: lambda a: a,
     2: lambda a: a[:, ::-1],
@@ -170,17 +171,18 @@ def _decode(stream: BinaryIO, name: str, max_pixels: int) -> RGB:
             raise ImageError(f"{name}: expected at most {max_pixels} pixels, got {got}", code="too-large")
         image.load()
         # Some library may have told Pillow to fill missing rows with grey; a classifier must not see those.
-        if ImageFile.LOAD_TRUNCATED_IMAGES and _is_cut_short(stream, info.format):
+        if ImageFile.LOAD_TRUNCATED_IMAGES and is_cut_short(stream, info.format):
             raise EOFError("the file ends before the picture does")
         pixels = _to_rgb(image, name)
+        del image  # a large photo's pixels are held twice already
         # Pillow turns TIFF by itself while loading.
         turned = pixels if info.format == "TIFF" else _TURNS[info.exif_orientation](pixels)
         return np.ascontiguousarray(turned)
 
 
 def _header(stream: BinaryIO, name: str) -> tuple[ImageFile.ImageFile, ImageInfo]:
-    format_name = _sniff(stream, name)
-    late_exif = _png_exif(stream) if format_name == "PNG" else None
+    format_name = sniff(stream, name)
+    late_exif = png_exif(stream) if format_name == "PNG" else None
     stream.seek(0)
     image = _PLUGINS[format_name](stream)
     if late_exif is not None:
@@ -202,63 +204,6 @@ def _header(stream: BinaryIO, name: str) -> tuple[ImageFile.ImageFile, ImageInfo
     )
 
 
-def _sniff(stream: BinaryIO, name: str) -> str:
-    """The format by the file's first bytes."""
-    stream.seek(0)
-    head = stream.read(32)
-    if not head:
-        raise ImageError(f"{name}: expected a photo, got an empty file", code="empty-file")
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    if head.startswith(b"BM"):
-        return "BMP"
-    other = _other_format(head)
-    if other:
-        raise ImageError(f"{name}: expected one of {', '.join(FORMATS)}, got {other}", code="unsupported-format")
-    what = "only zero bytes at its start" if not head.strip(b"\0") else f"a file beginning with {head[:8]!r}"
-    raise ImageError(f"{name}: expected one of {', '.join(FORMATS)}, got {what}", code="not-an-image")
-
-
-def _other_format(head: bytes) -> str | None:
-    """Name of a picture format that is known but not read, for the message."""
-    if head[4:8] == b"ftyp":
-        brand = head[8:12]
-        if brand in (b"avif", b"avis"):
-            return "AVIF"
-        return "HEIF" if brand in (b"heic", b"heix", b"hevc", b"heif", b"mif1", b"msf1") else None
-    magic = {
-        b"GIF8": "GIF",
-        b"8BPS": "Photoshop",
-        b"%PDF": "PDF",
-        b"\0\0\0\x0cjP  ": "JPEG 2000",
-        b"\xff\x4f\xff\x51": "JPEG 2000",
-        b"\0\0\0\x0cJXL ": "JPEG XL",
-        b"\xff\x0a": "JPEG XL",
-        b"\0\0\x01\0": "ICO",
-        b"<svg": "SVG",
-    }
-    return next((what for begin, what in magic.items() if head.startswith(begin)), None)
-
-
-def _png_exif(stream: BinaryIO) -> bytes | None:
-    """The eXIf chunk, which may stand after the pixels, where Pillow sees it only once they are decoded."""
-    stream.seek(8)
-    while len(head := stream.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        if kind == b"eXIf":
-            return stream.read(length)
-        if kind == b"IEND":
-            return None
-        stream.seek(length + 4, os.SEEK_CUR)
-    return None
-
-
 def _exif_orientation(image: ImageFile.ImageFile) -> int:
     try:
         # The base method, because that of PNG decodes the pixels first.
@@ -275,11 +220,20 @@ def _to_rgb(image: ImageFile.ImageFile, name: str) -> RGB:
     if image.mode in ("F", "LAB"):
         what = {"F": "floating point samples, whose range is not known", "LAB": "Lab colour"}[image.mode]
         raise ImageError(f"{name}: expected 8 or 16 bits per channel, got {what}", code="unsupported-format")
-    if image.has_transparency_data:
-        top = image.convert("LA") if image.mode == "La" else image
-        behind = Image.new("RGBA", image.size, (*BEHIND_TRANSPARENCY, 255))
-        return np.array(Image.alpha_composite(behind, top.convert("RGBA")).convert("RGB"))
-    return np.array(image.convert("RGB"))
+    # Band by band: converting at once would hold a large photo three times.
+    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    for top in range(0, image.height, _BAND_ROWS):
+        bottom = min(top + _BAND_ROWS, image.height)
+        pixels[top:bottom] = np.asarray(_opaque(image.crop((0, top, image.width, bottom))))
+    return pixels
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    over = image.convert("LA") if image.mode == "La" else image
+    behind = Image.new("RGBA", image.size, (*BEHIND_TRANSPARENCY, 255))
+    return Image.alpha_composite(behind, over.convert("RGBA")).convert("RGB")
 
 
 def _grey16_to_rgb(grey: np.ndarray, name: str) -> RGB:
@@ -316,37 +270,17 @@ def _failures(stream: BinaryIO, name: str) -> Iterator[None]:
         reason = str(error) or "not enough memory"
         raise ImageError(f"{name}: the photo is too large to decode: {reason}", code="too-large") from error
     except _PILLOW_ERRORS as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        # Offsets that no file can have end as EINVAL or EOVERFLOW: the photo's fault, not the disk's.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, errno.EOVERFLOW):
             raise _unreadable(name, error) from error
-        format_name = _sniff(stream, name)
-        if isinstance(error, EOFError) or "truncated" in str(error).lower() or _is_cut_short(stream, format_name):
+        format_name = sniff(stream, name)
+        if isinstance(error, EOFError) or "truncated" in str(error).lower() or is_cut_short(stream, format_name):
             reason = f"expected a whole {format_name} file, got one that ends too early"
             raise ImageError(f"{name}: {reason} ({error})", code="truncated-image") from error
         reason = str(error) or type(error).__name__
         raise ImageError(
             f"{name}: expected a {format_name} file, got a broken one ({reason})", code="corrupt-image"
         ) from error
-
-
-def _is_cut_short(stream: BinaryIO, format_name: str) -> bool:
-    """Whether the end of the file is missing, by the marks that each format has for it."""
-    length = stream.seek(0, os.SEEK_END)
-    stream.seek(0)
-    head = stream.read(16).ljust(16, b"\0")
-    stream.seek(max(0, length - 65536))
-    tail = stream.read(65536)
-    if format_name == "JPEG":
-        return b"\xff\xd9" not in tail
-    if format_name == "PNG":
-        return b"IEND" not in tail
-    if format_name == "WEBP":
-        return int(struct.unpack("<I", head[4:8])[0]) + 8 > length
-    if format_name == "BMP":
-        return int(struct.unpack("<I", head[2:6])[0]) > length
-    order = "<" if head.startswith(b"II") else ">"
-    big = head[2:4] in (b"+\0", b"\0+")
-    first_directory = struct.unpack(order + "Q", head[8:16]) if big else struct.unpack(order + "I", head[4:8])
-    return int(first_directory[0]) >= length
 
 
 def _unreadable(name: str, error: Exception) -> ImageError:

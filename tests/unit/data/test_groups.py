@@ -158,6 +158,21 @@ def test_the_best_of_all_assignments_is_found_where_they_can_be_counted():
     assert got.count("a") == 12
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_moving_groups_about_never_makes_an_assignment_worse(seed):
+    generator, shares = rng(seed), np.array([0.5, 0.3, 0.2])
+    parts = generator.dirichlet(np.ones(9), 4).T
+    bins = np.array([0, 1, 2, *generator.integers(0, 3, 6)])
+
+    def cost():
+        return sum(((parts[bins == b].sum(axis=0) - shares[b]) ** 2).sum() for b in range(3))
+
+    before = cost()
+    claimed = groups._improve(parts, shares, bins)
+    assert claimed == pytest.approx(cost()) and cost() <= before
+    assert set(bins) == {0, 1, 2}
+
+
 def test_the_same_seed_gives_the_same_splits():
     names = [f"line{i % 15}" for i in range(100)]
     labels = [[i % 7] for i in range(100)]

@@ -213,6 +213,13 @@ def test_alpha_is_laid_over_white():
     assert images.decode(encoded(la), "x")[0, :, 2].tolist() == [255, 224, 100]
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "CMYK"])
+def test_tall_photos_are_converted_without_seams(mode):
+    tall = Image.fromarray(np.random.default_rng(0).integers(0, 256, (1300, 3, 3), dtype=np.uint8)).convert(mode)
+    got = images.decode(encoded(tall, "TIFF"), "x")
+    assert np.array_equal(got, np.asarray(tall.convert("RGB")))
+
+
 def test_a_transparent_colour_becomes_white():
     got = images.decode(encoded(np.array([[7, 9]], np.uint8), transparency=7), "x")
     assert got[0, :, 0].tolist() == [255, 9]
@@ -358,6 +365,15 @@ def test_a_failing_disk_is_unreadable_and_not_a_corrupt_photo():
     with pytest.raises(ImageError) as caught:
         images._decode(FailingDisk(encoded(picture(100, 100))), "x", 10**6)
     assert caught.value.code == "unreadable"
+
+
+@pytest.mark.parametrize("offset", [2**63 - 1, 2**64 - 1])
+def test_an_offset_that_no_file_can_have_is_not_the_disks_fault(offset, tmp_path):
+    path = tmp_path / "big.tif"
+    path.write_bytes(b"II+\0\x08\0\0\0" + struct.pack("<Q", offset) + bytes(64))
+    with pytest.raises(ImageError) as caught:
+        images.read(path)
+    assert caught.value.code == "truncated-image"
 
 
 def test_content_hash_is_that_of_the_bytes(tmp_path):
