@@ -41,10 +41,10 @@ def find_sources(keys: Iterable[str]) -> tuple[list[CocoSource], list[str]]:
     roboflow = [p for p in jsons if p.name == ROBOFLOW_JSON]
     if roboflow:
         return [_roboflow(p) for p in roboflow], _left_alone(set(jsons) - set(roboflow))
-    folder = [p for p in jsons if p.parent.as_posix() == "annotations"]
-    candidates = folder or [p for p in jsons if len(p.parts) == 1]
-    instances = [p for p in candidates if _INSTANCES.fullmatch(p.stem)]
-    chosen = instances or [p for p in candidates if not _OTHER_TASKS.fullmatch(p.stem)]
+    candidates = [p for p in jsons if not _OTHER_TASKS.fullmatch(p.stem)]
+    folder = [p for p in candidates if p.parent.as_posix() == "annotations"]
+    candidates = folder or [p for p in candidates if len(p.parts) == 1]
+    chosen = [p for p in candidates if _INSTANCES.fullmatch(p.stem)] or candidates
     lone = len(chosen) == 1 and not folder
     return _with_splits(chosen, lone=lone), _left_alone(set(jsons) - set(chosen))
 

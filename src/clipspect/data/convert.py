@@ -60,7 +60,7 @@ def convert(
 ) -> Conversion:
     """Write the photos and labels of `index` to the folder `target` in another format; the source stays untouched.
 
-    The folder appears when it is complete; after an error or Ctrl-C there is nothing new, and an older one is still there.
+    The folder appears when it is complete; after an error or Ctrl-C nothing is new, and an older one is still there.
 
     Args:
         index: The data set.
@@ -72,7 +72,7 @@ def convert(
 
     Raises:
         ConfigError: `to` is no format that can be written.
-        EmptyDataError: The data set has no photo.
+        EmptyDataError: The data set has no photo, or none that can be read.
         OutputExistsError: `target` is there and may not be replaced.
         OutputError: `target` lies in the source or holds it, or cannot be written.
         DiskFullError: No space is left.
@@ -116,9 +116,7 @@ def _replacing(target: Path) -> Iterator[Path]:
         fresh, old = draft / "new", draft / "old"
         fresh.mkdir()
         yield fresh
-        if target.exists():
-            target.replace(old)
-        fresh.replace(target)
+        _swap(fresh, target, old)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(f"{target}: no space left on the device; nothing was written there") from error
@@ -126,6 +124,18 @@ def _replacing(target: Path) -> Iterator[Path]:
     finally:
         if draft is not None:
             shutil.rmtree(draft, ignore_errors=True)
+
+
+def _swap(fresh: Path, target: Path, old: Path) -> None:
+    if not target.exists():
+        fresh.replace(target)
+        return
+    target.replace(old)
+    try:
+        fresh.replace(target)
+    except BaseException:
+        old.replace(target)
+        raise
 
 
 def _write(
@@ -149,6 +159,8 @@ def _write(
         copy(photo.path, draft / placed.key(plan.to))
         kept.append(placed)
         files.append(placed.key(plan.to))
+    if not kept:
+        raise EmptyDataError(f"expected a photo that can be converted, got none: {problems[0]}")
     for key, text in label_files(Plan(plan.to, plan.names, plan.splits, tuple(kept), plan.notes), sizes_px):
         write_text(draft / key, text)
         files.append(key)

@@ -103,7 +103,7 @@ def box_to_fractions(box_xyxy_px: Box, size_px: tuple[int, int]) -> Box:
 
 
 def without_duplicates(annotations: Iterable[Annotation], file: str) -> tuple[list[Annotation], list[Problem]]:
-    """The annotations of one photo, and a `duplicate-row` problem for each that repeats the class and box of another."""
+    """The annotations of one photo, and a `duplicate-row` problem for each that repeats another's class and box."""
     first_line: dict[tuple[int, Box], int | None] = {}
     kept, problems = [], []
     for annotation in annotations:

@@ -147,9 +147,8 @@ class _Reader:
             return
         parsed = parse_voc(content, xml_key)
         self.problems += parsed.quarantined
-        for note in parsed.notes:
-            where, _, what = note.partition(": ")
-            self.tally.add(what.split(" (")[0], where)
+        for line, what in parsed.oddities:
+            self.tally.add(what, f"{xml_key}:{line}")
         if parsed.readable:
             self.parsed[photo_key] = (split, xml_key, parsed)
 

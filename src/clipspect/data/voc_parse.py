@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from clipspect.data.rows import BadRow, Labelled, Tally, finite, printable, shown
+from clipspect.data.rows import BadRow, Labelled, finite, printable, shown
 from clipspect.types import Box, Problem
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class VocFile:
         size_px: What `size` says as (width, height), or None where it is missing or no size.
         objects: Good objects in the order of the file.
         quarantined: Bad objects, or the file as a whole.
-        notes: What has no place in clipspect's records (`difficult` ...).
+        oddities: (object's position from 1, what has no place in clipspect's records).
         readable: False where the file as a whole was refused: its photo is not known to be empty.
     """
 
@@ -56,7 +56,7 @@ class VocFile:
     size_px: tuple[int, int] | None = None
     objects: tuple[VocObject, ...] = ()
     quarantined: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = ()
+    oddities: tuple[tuple[int, str], ...] = ()
     readable: bool = True
 
 
@@ -71,19 +71,15 @@ def parse_voc(content: bytes, file: str) -> VocFile:
         root = _root(content)
     except BadRow as bad:
         return VocFile(quarantined=(bad.at(file, None),), readable=False)
-    objects, problems, tally = [], [], Tally()
+    objects, problems, oddities = [], [], []
     for line, element in enumerate(root.findall("object"), start=1):
         try:
             objects.append(VocObject(*_object(element, line), line))
         except BadRow as bad:
             problems.append(bad.at(file, line))
-        for tag in _NO_PLACE:
-            if (element.findtext(tag) or "0").strip() not in ("0", "false", "False", "Unspecified"):
-                tally.add(f"objects marked `{tag}`: kept, the mark is not", f"{file}:{line}")
-        if element.find("polygon") is not None:
-            tally.add("polygons: the box is kept, the polygon is not", f"{file}:{line}")
+        oddities += [(line, what) for what in _oddities(element)]
     file_name = (root.findtext("filename") or "").strip() or None
-    return VocFile(file_name, _size(root.find("size")), tuple(objects), tuple(problems), tally.notes())
+    return VocFile(file_name, _size(root.find("size")), tuple(objects), tuple(problems), tuple(oddities))
 
 
 def format_voc(photo: Labelled, names: Sequence[str]) -> str:
@@ -166,6 +162,14 @@ def _object(element: Element, line: int) -> tuple[str, Box]:
     # Under 1: a tool that counts from 0. Its first pixel is ours.
     left, top = (max(v - 1, 0.0) if v >= 0 else v - 1 for v in (xmin, ymin))
     return name, (left, top, xmax, ymax)
+
+
+def _oddities(element: Element) -> list[str]:
+    marked = [tag for tag in _NO_PLACE if (element.findtext(tag) or "0").strip().lower() not in ("0", "false")]
+    found = [f"an object marked `{tag}`: kept, the mark is not" for tag in marked]
+    if element.find("polygon") is not None:
+        found.append("a polygon: its box is kept, the polygon is not")
+    return found
 
 
 def _coordinate(box: Element, tag: str, where: str) -> float:

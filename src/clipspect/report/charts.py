@@ -20,13 +20,13 @@ _LONGEST_NAME = 28
 
 def bar_svg(value: float | None, low: float | None = None, high: float | None = None, *, width_px: int = 120) -> str:
     """A fraction as a bar from 0 to 1 with its interval as a whisker; empty text where there is no value."""
-    if not is_number(value) or value is None:
+    if not is_number(value):
         return ""
     parts = [
         f'<rect class="track" x="0" y="3" width="{width_px}" height="8" rx="2" fill="{_LINE}"/>',
         f'<rect class="bar" x="0" y="3" width="{_at(value, width_px)}" height="8" rx="2" fill="{_HIT}"/>',
     ]
-    if is_number(low) and is_number(high) and low is not None and high is not None:
+    if is_number(low) and is_number(high):
         left, right = _at(low, width_px), _at(high, width_px)
         path = f"M{left} 7H{right}M{left} 3.5V10.5M{right} 3.5V10.5"
         parts.append(f'<path class="whisker" d="{path}" fill="none" stroke="{_INK}" stroke-width="1.5"/>')
@@ -45,7 +45,7 @@ def confusion_svg(
         title: Said to who cannot see the picture, before the commonest mistakes.
     """
     size = len(classes)
-    cell_px = 40 if size <= 12 else 28 if size <= 24 else 16
+    cell_px = 42 if size <= 12 else 28 if size <= 24 else 16
     names = [_short(name) for name in classes]
     label_px = max((len(name) for name in names), default=0) * _CHARACTER_PX + 14
     top_px = 0.72 * label_px + 26
@@ -98,10 +98,10 @@ def reliability_svg(bins: Sequence[Mapping[str, Any]]) -> str:
         parts.append(_histogram_bar(b, most, left, top + side + 4, side, floor - 6))
     parts.append(f'<polyline class="curve" points="{" ".join(points)}" fill="none" stroke="{_HIT}" stroke-width="2"/>')
     for b, point in zip(filled, points, strict=True):
-        x, y = point.split(",")
+        centre_x, centre_y = point.split(",")
         radius = 3 + 6 * (b["n"] / most) ** 0.5
         words = f"{count(b['n'], 'object')}: stated {percent(b['confidence'])}, right {percent(b['accuracy'])}"
-        circle = f'<circle class="point" cx="{x}" cy="{y}" r="{radius:.1f}" fill="{_HIT}">'
+        circle = f'<circle class="point" cx="{centre_x}" cy="{centre_y}" r="{radius:.1f}" fill="{_HIT}">'
         parts.append(f"{circle}<title>{words}</title></circle>")
     middle, foot = left + side / 2, top + side + floor + 34
     parts.append(f'<text class="soft" x="{middle}" y="{foot}" {_SOFT_MIDDLE}>stated probability, %</text>')

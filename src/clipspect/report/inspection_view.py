@@ -125,7 +125,7 @@ def _object(index: int, decision: Decision, colours: Mapping[str, Colour]) -> di
         "colour": ABSTAINED if decision.condition is None else colours[decision.condition],
         "probability": percent(decision.probability, 0) if choice else None,
         "bar": bar_svg(decision.probability, width_px=72) if choice else "",
-        "others": [f"{name} {percent(p, 0)}" for name, p in others if name != decision.condition],
+        "others": [f"{name}\u00a0{percent(p, 0)}" for name, p in others if name != decision.condition],
         "abstained": decision.abstained,
         "detector_condition": decision.detection.detector_condition,
     }

@@ -22,7 +22,7 @@ MIN_WIDTH_PX = 960
 """Smaller photos are enlarged to this width before anything is drawn, so that the text can be read."""
 
 _MAX_ENLARGED_PX = 2400
-_FONT_FRAC = 0.0175  # of the longer side: about 17 px on a picture shown 960 px wide, whatever its own size
+_FONT_FRAC = 0.022  # of the longer side: about 21 px on a picture shown 960 px wide, whatever its own size
 _LINE_FRAC = 0.0028
 _MAX_LABEL_AREA_FRAC = 0.3
 _DARK = (16, 32, 30)
@@ -96,7 +96,9 @@ def thumbnail(
     """
     left, top, right, bottom = box_xyxy_px
     height, width = image.shape[:2]
-    side = max(right - left, bottom - top, 1.0) * (1.0 + 2.0 * margin_frac)
+    longest = max(right - left, bottom - top, 1.0)
+    # The margin gives way before the square reaches beyond the photo.
+    side = min(longest * (1.0 + 2.0 * margin_frac), max(longest * 1.04, float(min(width, height))))
     x = _window_start((left + right) / 2, side, width)
     y = _window_start((top + bottom) / 2, side, height)
     window = (max(x, 0.0), max(y, 0.0), min(x + side, float(width)), min(y + side, float(height)))
@@ -156,9 +158,12 @@ def _labels(
     for scale, said in _LEVELS:
         size_px = max(11, round(scale * _FONT_FRAC * max(canvas_px)))
         labels = [_label(i, d, said, size_px, canvas_px[0]) for i, d in enumerate(decisions)]
-        places = place_labels(boxes, [label.size_px for label in labels], canvas_px)
-        area = sum(map(_area, places))
-        if area <= _MAX_LABEL_AREA_FRAC * canvas_px[0] * canvas_px[1] and not _any_overlap(places):
+        sizes = [label.size_px for label in labels]
+        room = _MAX_LABEL_AREA_FRAC * canvas_px[0] * canvas_px[1]
+        if said != "number" and sum(width * height for width, height in sizes) > room:
+            continue
+        places = place_labels(boxes, sizes, canvas_px)
+        if not _any_overlap(places):
             break
     return labels, places
 

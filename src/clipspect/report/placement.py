@@ -8,14 +8,15 @@ from clipspect.types import Box
 
 Size = tuple[float, float]
 
-_SEARCH_RINGS = 10
+_SEARCH_RINGS = 3
 
 
 def place_labels(boxes_xyxy_px: Sequence[Box], sizes_px: Sequence[Size], canvas_px: Size) -> list[Box]:
     """Choose a rectangle for the label of each box, greedily, the smallest boxes first.
 
-    Tried in turn: above, below and inside the box, beside it, then rings further away. Among places that cover no
-    earlier label, the one that hides least of the boxes wins; where there is none, the least covered.
+    Tried in turn: above, below and inside the box, beside it, and a little further away. Among places that cover no
+    earlier label, the one that hides least of the boxes wins. Where there is none, the label slides up or down to the
+    nearest free place above or below its box's edges; where there is no such place either, the least covered is taken.
 
     Args:
         boxes_xyxy_px: N boxes.
@@ -62,7 +63,20 @@ def _best(box: Box, size: Size, canvas: Size, placed: list[Box], boxes: Sequence
             best, best_cost = rect, cost
         if best_cost[0] == 0.0 and best_cost[1] <= 0.1 * rank:  # later places can only cost more
             break
+    if best_cost[0] > 0.0:
+        return _slide(box, size, canvas, placed) or best
     return best
+
+
+def _slide(box: Box, size: Size, canvas: Size, placed: list[Box]) -> Box | None:
+    """The nearest free place in the columns of the box: if a column has one, one of them touches a label or an edge."""
+    width, height = size
+    columns = (box[0], box[2] - width, box[0] - width, box[2])
+    rows = [0.0, canvas[1] - height, *(p[3] for p in placed), *(p[1] - height for p in placed)]
+    places = {_inside((x, y), size, canvas) for x in columns for y in rows}
+    middle = (box[1] + box[3] - height) / 2
+    nearest_first = sorted(places, key=lambda r: (abs(r[1] - middle) + abs(r[0] - box[0]), r))
+    return next((r for r in nearest_first if not any(overlap_px2(r, p) for p in placed)), None)
 
 
 def _corners(box: Box, size: Size) -> Iterator[tuple[float, float]]:

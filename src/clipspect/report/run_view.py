@@ -18,15 +18,18 @@ MAX_WRONG = 12
 MAX_RIGHT = 6
 """Most gallery pictures per class; at 160 px and 10 kB each, nine classes make about 2 MB of HTML."""
 
-_MAX_MISTAKES = 6
+_MAX_MISTAKES = 8
+_SHUFFLED = "The same with photos shuffled, so that near copies of a photo are on both sides of the split,"
 
 _CARDS = (
     ("conditional", "accuracy", "Condition right", "the object type is known"),
+    ("conditional", "accuracy_nontrivial", "Where it can err", "types with more than one condition"),
     ("conditional", "balanced_accuracy", "Balanced", "every class counts the same"),
     ("conditional", "macro_f1", "Macro F1", "mean over classes"),
     ("binary", "accuracy", "Normal or not", "is anything wrong at all"),
     ("spatial", "relation_accuracy", "Pairs right", "both objects of a pair"),
-    ("joint", "accuracy", "All classes compete", "the object type is not given"),
+    ("joint", "accuracy", "Type unknown", "all classes compete"),
+    ("calibration", "ece", "Calibration gap", "stated against right (ECE)"),
 )
 _MEASURES = (
     ("accuracy", "Accuracy"),
@@ -99,7 +102,7 @@ def _sentences(report: RunReport) -> list[str]:
     bounds = _bounds((block.get("ci95") or {}).get("accuracy"))
     where = f"On {report.group_noun} it has never seen" if report.unseen else "On photos that it was partly fitted on"
     said = f"{where}, {100 * accuracy:.0f} of 100 objects get the right condition"
-    sentences = [f"{said} (95 % interval {interval(bounds)})." if bounds else f"{said}."]
+    sentences = [f"{said} (95\u00a0% interval\u00a0{interval(bounds)})." if bounds else f"{said}."]
     floor = next((r for r in report.ladder if r.verdict == "reference" and r.accuracy is not None), None)
     if floor is not None and floor.accuracy is not None:
         sentences.append(f"The reference, {floor.name}, gets {100 * floor.accuracy:.0f}.")
@@ -111,7 +114,7 @@ def _sentences(report: RunReport) -> list[str]:
 
 
 def _card(metrics: Mapping[str, Any], part: str, metric: str, name: str, hint: str) -> dict[str, Any] | None:
-    shown = figure(metrics.get(part), metric)
+    shown = figure(metrics.get(part), metric, bar=metric != "ece")
     return None if shown is None else {"name": name, "hint": hint, **shown}
 
 
@@ -129,11 +132,10 @@ def _naive(report: RunReport) -> str | None:
     if report.naive is None or not is_number(accuracy):
         return None
     bounds = _bounds((report.naive.get("low"), report.naive.get("high")))
-    what = (
-        report.naive.get("what") or "The same with photos shuffled, so that near copies of a photo are on both sides,"
-    )
+    what = report.naive.get("what") or _SHUFFLED
     honest = (report.metrics.get("conditional") or {}).get("accuracy")
-    more = f": {points(accuracy - honest)} points against the honest figure" if is_number(honest) else ""
+    excess = accuracy - honest if is_number(honest) else 0.0
+    more = f", {points(excess).lstrip('+')} points too much" if excess > 0 else ""
     return f"{what} would claim {percent(accuracy)}{f' ({interval(bounds)})' if bounds else ''}{more}."
 
 
@@ -198,9 +200,8 @@ def _confusions(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
         order = sorted(range(len(names)), key=lambda k: types.get(names[k], ""))
         names = [names[k] for k in order]
         matrix = [[int(matrix[i][j]) for j in order] for i in order]
-        svg = confusion_svg(
-            names, matrix, groups=[types.get(n, "") for n in names], title=f"Confusion matrix. {title}."
-        )
+        groups = [types.get(name, "") for name in names]
+        svg = confusion_svg(names, matrix, groups=groups, title=f"Confusion matrix. {title}.")
         found.append({"title": title, "svg": svg, "mistakes": mistakes(names, matrix)[:_MAX_MISTAKES]})
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeGuard
 
 from clipspect.taxonomy import NORMAL_WORDS
 from clipspect.types import Decision
@@ -11,14 +12,14 @@ MISSING = "–"
 _THIN = "\u202f"  # narrow no-break space, so that "87 %" stays on one line
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether `value` is a finite int or float (a bool is not)."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def percent(value: float | None, decimals: int = 1, *, space: str = _THIN) -> str:
     """A fraction as "76.2 %". A probability short of 1 is never written as 100 %, nor one above 0 as 0 %."""
-    if value is None or not is_number(value):
+    if not is_number(value):
         return MISSING
     step = 10.0**-decimals
     shown = round(100.0 * value, decimals)
@@ -38,7 +39,7 @@ def interval(bounds: tuple[float, float] | None, decimals: int = 0) -> str:
 
 def points(value: float | None, decimals: int = 1) -> str:
     """A difference of fractions in percentage points, with its sign: "+3.1"."""
-    if value is None or not is_number(value):
+    if not is_number(value):
         return MISSING
     return f"{round(100 * value, decimals) + 0.0:+.{decimals}f}".replace("-", "\u2212")
 

@@ -49,6 +49,7 @@ def test_a_box_becomes_its_corners():
         ("0 320 240 50 60", "pixel-coordinates"),
         ("0 100 100 200 100 200 200", "pixel-coordinates"),
         ("0 1.2 0.5 0.2 0.4", "out-of-range"),
+        ("0 0.5 0.5 2.5 0.4", "out-of-range"),
         ("0 0.5 -0.2 0.2 0.4", "out-of-range"),
         ("0 0.5 0.5 1.2 0.4", "out-of-range"),
         ("0 0.1 0.1 1.2 0.1 0.5 0.5", "out-of-range"),

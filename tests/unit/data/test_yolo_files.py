@@ -223,6 +223,7 @@ def test_a_label_file_linked_from_outside_is_refused(site, tmp_path):
 
 def test_a_label_folder_linked_from_outside_is_refused_file_by_file(site, tmp_path):
     (site / "train/labels").rename(tmp_path / "elsewhere")
+    put(tmp_path, {"elsewhere/private.txt": ROW})  # not even its name is told
     (site / "train/labels").symlink_to(tmp_path / "elsewhere")
     index = read_dataset(site)
     assert found(index) == [("train/labels/a.txt", None, "unsafe-path"), ("train/labels/b.txt", None, "unsafe-path")]
