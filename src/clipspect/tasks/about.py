@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import os
 import platform
@@ -75,9 +74,8 @@ def info(model: Path, ui: Ui | None = None) -> dict[str, Any]:
     for c in bundle.taxonomy.classes:
         ui.say(f"  {c.name!r}: {c.object_type}, {c.condition}")
     if bundle.metrics:
-        ui.say(
-            f"conditional accuracy {runs.interval_text(bundle.metrics['conditional'], 'accuracy')}, estimated out of fold"
-        )
+        accuracy = runs.interval_text(bundle.metrics["conditional"], "accuracy")
+        ui.say(f"conditional accuracy {accuracy}, estimated out of fold")
     return result
 
 

@@ -95,10 +95,11 @@ def evaluate(
         "quarantined": len(opened.index.quarantined) + len(objects.problems),
     }
     if out is not None:
+        runs.clear(out)
         runs.write_run(
             out,
             runs.RunInput(
-                title=f"{model.name} on {data.name or data} ({split})",
+                title=f"{model.name} on {runs.data_name(data)} ({split})",
                 command=command,
                 metrics=metrics,
                 objects=objects,

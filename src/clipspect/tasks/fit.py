@@ -137,11 +137,12 @@ def fit(
         "encoded_crops": objects.encoded_crops,
         "seconds": {"features": round(encoded_s, 2), "all": round(time.monotonic() - started, 2)},
     }
+    runs.clear(out)
     save_bundle(bundle, out / "model")
     runs.write_run(
         out,
         runs.RunInput(
-            title=f"{_name(data)}: {chosen} head on {encoder.id.split(':')[0]} features",
+            title=f"{runs.data_name(data)}: {chosen} head on {encoder.id.split(':')[0]} features",
             command=command,
             metrics=metrics,
             objects=objects,
@@ -286,6 +287,8 @@ def _refit(
     )
     head_settings, arrays = head.state()
     hashes = content_hashes(objects)
+    groups = tuple(sorted(set(objects.groups)))
+    fitted_on = FittedOn(hashes, groups, len(objects.labels), data_hash(objects, hashes))
     headline = {k: estimate.metrics[k] for k in ("n", "conditional", "joint", "binary", "spatial")}
     return Bundle(
         clipspect=clipspect.__version__,
@@ -301,14 +304,7 @@ def _refit(
         temperature=estimate.temperature,
         max_pixels=settings.data.max_pixels,
         groups=settings.data.groups,
-        fitted_on=FittedOn(hashes, tuple(sorted(set(objects.groups))), len(objects.labels), data_hash(objects, hashes)),
+        fitted_on=fitted_on,
         metrics=headline,
         arrays=arrays,
     )
-
-
-def _name(data: Path) -> str:
-    return (data if data.is_dir() else data.parent).resolve().name
-
-
-__all__ = ["cross_validate", "encode_texts", "fit", "make_prototypes", "measure", "measure_out_of_fold"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipspect.detect.labels import LabelFiles
 from clipspect.encode import Device
 from clipspect.errors import EmptyDataError
 from clipspect.export.bundle import load_bundle
@@ -77,8 +78,24 @@ def inspect(
     if not resume:
         runs.clear(out, _MINE)
     two_stage = wire.make_two_stage(bundle, device=device, offline=offline, batch_size=batch_size)
+    subtitle = f"{model.name}: {bundle.head} head, boxes from {finder.id}"
+    return write_inspections(two_stage, finder, found, out, subtitle=subtitle, command=command, ui=ui)
+
+
+def write_inspections(
+    two_stage: TwoStage,
+    finder: Detector,
+    found: Sequence[Path],
+    out: Path,
+    *,
+    subtitle: str,
+    command: str,
+    ui: Ui,
+) -> Path:
+    """Inspect the photos that the journal in `out` lacks and write all results, `inspections.json` last."""
     done = _run(two_stage, finder, found, out, ui)
-    _write(done, finder.problems, out, f"{model.name}: {bundle.head} head, boxes from {finder.id}", command)
+    problems = finder.problems if isinstance(finder, LabelFiles) else []
+    _write(done, problems, out, subtitle, command)
     counts = tables.summary([d.inspection for d in done])
     ui.say(f"{counts['photos']} photos, {counts['objects']} objects, {counts['quarantined']} photos quarantined")
     for condition, n in counts["by_condition"].items():

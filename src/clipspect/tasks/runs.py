@@ -70,6 +70,11 @@ def free_name(verb: str) -> Path:
     return path
 
 
+def data_name(data: Path) -> str:
+    """The data set's folder's name, for titles."""
+    return (data if data.is_dir() else data.parent).resolve().name
+
+
 def limited(photos: Sequence[Photo], limit: int | None) -> tuple[Photo, ...]:
     """At most `limit` photos, taken in turn from each group so that groups stay represented."""
     if limit is None or limit >= len(photos):

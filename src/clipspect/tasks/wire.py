@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipspect.config import FILE_NAME, Settings, read_settings
+from clipspect.config import FILE_NAME, Settings, parse_settings, read_settings, settings_toml
 from clipspect.data.dataset import DatasetIndex
 from clipspect.data.groups import GroupRule, group_rule
 from clipspect.data.read import read_dataset
@@ -58,6 +59,15 @@ def override(settings: Settings, **sections: Mapping[str, object] | None) -> Set
         if given:
             changed[section] = dataclasses.replace(getattr(settings, section), **given)
     return dataclasses.replace(settings, **changed)  # type: ignore[arg-type] # sections are dataclasses
+
+
+def checked(settings: Settings) -> Settings:
+    """The settings, held to the same rules as a file's.
+
+    Raises:
+        ConfigError: An option has a value that the file could not have either.
+    """
+    return parse_settings(tomllib.loads(settings_toml(settings)), "options")
 
 
 def open_dataset(data: Path, settings: Settings, *, format: str = "auto", groups_csv: Path | None = None) -> Opened:
