@@ -29,8 +29,9 @@ def bar_svg(value: float | None, low: float | None = None, high: float | None = 
     if is_number(low) and is_number(high):
         left, right = _at(low, width_px), _at(high, width_px)
         path = f"M{left} 7H{right}M{left} 3.5V10.5M{right} 3.5V10.5"
-        parts.append(f'<path class="whisker" d="{path}" fill="none" stroke="{_INK}" stroke-width="1.5"/>')
-    return f'<svg {_XMLNS} class="barchart" width="{width_px}" height="14" aria-hidden="true">{"".join(parts)}</svg>'
+        parts.append(f'<path class="whisker" d="{path}" fill="none" stroke="{_INK}" stroke-width="1.5" {_FIXED}/>')
+    size = f'viewBox="0 0 {width_px} 14" width="{width_px}" height="14" preserveAspectRatio="none"'
+    return f'<svg {_XMLNS} class="barchart" {size} aria-hidden="true">{"".join(parts)}</svg>'
 
 
 def confusion_svg(
@@ -111,6 +112,7 @@ def reliability_svg(bins: Sequence[Mapping[str, Any]]) -> str:
     return _svg(left + side + 14, foot + 8, f"Reliability diagram. {said}.", "reliability", parts)
 
 
+_FIXED = 'vector-effect="non-scaling-stroke"'
 _XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
 _INK_END = f'text-anchor="end" fill="{_INK}"'
 _SOFT_END = f'text-anchor="end" fill="{_SOFT}"'

@@ -19,6 +19,7 @@ MAX_RIGHT = 6
 """Most gallery pictures per class; at 160 px and 10 kB each, nine classes make about 2 MB of HTML."""
 
 _MAX_MISTAKES = 8
+_SMALL_GAP = 0.02
 _SHUFFLED = "The same with photos shuffled, so that near copies of a photo are on both sides of the split,"
 
 _CARDS = (
@@ -210,20 +211,23 @@ def _calibration(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
     block = metrics.get("calibration") or {}
     if not is_number(block.get("ece")):
         return None
-    accuracy = (metrics.get("conditional") or {}).get("accuracy")
-    confidence = block.get("mean_confidence")
-    lean = None
-    if is_number(accuracy) and is_number(confidence):
-        gap = confidence - accuracy
-        lean = "sure of itself about as often as it is right" if abs(gap) < 0.02 else None
-        lean = lean or ("surer of itself than it is right" if gap > 0 else "less sure of itself than it is right")
     return {
         "ece": figure(block, "ece", bar=False),
         "ece_debiased": figure(block, "ece_debiased", bar=False),
         "mean_confidence": figure(block, "mean_confidence", bar=False),
-        "lean": lean,
+        "lean": _lean(block.get("bins") or ()),
         "svg": reliability_svg(block["bins"]) if block.get("bins") else "",
     }
+
+
+def _lean(bins: Sequence[Mapping[str, Any]]) -> str | None:
+    filled = [b for b in bins if b.get("n") and is_number(b.get("confidence")) and is_number(b.get("accuracy"))]
+    if not filled:
+        return None
+    gap = sum(b["n"] * (b["confidence"] - b["accuracy"]) for b in filled) / sum(b["n"] for b in filled)
+    if abs(gap) < _SMALL_GAP:
+        return "about as sure of itself as it is right"
+    return "surer of itself than it is right" if gap > 0 else "less sure of itself than it is right"
 
 
 def _gallery(items: Sequence[GalleryItem]) -> list[dict[str, Any]]:
