@@ -40,9 +40,7 @@ Config = Annotated[
 ]
 Groups = Annotated[
     str | None,
-    typer.Option(
-        "--groups", metavar="REGEX", help="On file names; what it captures is the photo's group."
-    ),
+    typer.Option("--groups", metavar="REGEX", help="On file names; what it captures is the photo's group."),
 ]
 GroupsCsv = Annotated[
     Path | None, typer.Option("--groups-csv", metavar="FILE", help="Table with the columns photo and group.")
@@ -470,9 +468,7 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _settings(
-    place: Path, config: Path | None, /, *, seed: int | None = None, **sections: dict[str, Any]
-) -> Settings:
+def _settings(place: Path, config: Path | None, /, *, seed: int | None = None, **sections: dict[str, Any]) -> Settings:
     import dataclasses
 
     from clipspect.tasks.wire import checked, load_settings, override
