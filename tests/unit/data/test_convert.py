@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from clipspect.data.coco import read_coco
-from clipspect.data.convert import MARKER, convert, copy_photo
+from clipspect.data.convert import MARKER, _swap, convert, copy_photo
 from clipspect.data.dataset import DatasetIndex
 from clipspect.data.voc import read_voc
 from clipspect.errors import (
@@ -268,6 +268,15 @@ def test_after_a_failure_the_old_result_stands_and_nothing_new_is_left(tmp_path,
         convert(index, tmp_path / "out", "coco", size_of=size_of, copy=failing, overwrite=True)
     assert snapshot(tmp_path / "out") == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out"]
+
+
+def test_the_old_result_comes_back_where_the_new_one_cannot_take_its_place(tmp_path):
+    target, old, fresh = tmp_path / "out", tmp_path / "old", tmp_path / "gone"
+    target.mkdir()
+    (target / "label.txt").write_text("0")
+    with pytest.raises(FileNotFoundError):
+        _swap(fresh, target, old)
+    assert (target / "label.txt").read_text() == "0"
 
 
 def test_photos_that_vanished_or_cannot_be_read_are_quarantined_and_the_others_converted(tmp_path):
