@@ -58,7 +58,7 @@ def _roboflow(path: PurePosixPath) -> CocoSource:
 
 def _with_splits(paths: list[PurePosixPath], *, lone: bool) -> list[CocoSource]:
     raw = {p: _raw_split(p) for p in paths}
-    names = {p: _without_year(raw[p]) for p in paths}
+    names = {p: split_name(_bare(raw[p])) for p in paths}
     # train2014 and train2017 side by side stay what they are called.
     clashes = {name for name, count in Counter(names.values()).items() if count > 1}
     sources = []
@@ -66,9 +66,8 @@ def _with_splits(paths: list[PurePosixPath], *, lone: bool) -> list[CocoSource]:
         split = raw[path] if names[path] in clashes else names[path]
         known = split in ("train", "valid", "test")
         stands_for_all = raw[path] == "default" or (lone and not known)
-        folders = dict.fromkeys(
-            (f"images/{raw[path]}", raw[path], f"images/{split}", split, f"{raw[path]}/images", "images", "")
-        )
+        spellings = dict.fromkeys((raw[path], _bare(raw[path]), split))
+        folders = [f for name in spellings for f in (f"images/{name}", name, f"{name}/images")] + ["images", ""]
         sources.append(CocoSource(path.as_posix(), "train" if stands_for_all else split, tuple(folders)))
     return sources
 
@@ -78,9 +77,10 @@ def _raw_split(path: PurePosixPath) -> str:
     return match["split"] if match else path.stem
 
 
-def _without_year(name: str) -> str:
+def _bare(name: str) -> str:
+    """Without the year: "val2017" -> "val"."""
     match = _YEAR.fullmatch(name)
-    return split_name(match["split"] if match else name)
+    return match["split"] if match else name
 
 
 def _left_alone(paths: Iterable[PurePosixPath]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +9,12 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from clipspect.data.coco import format_coco
+from clipspect.data.data_yaml import format_data_yaml
 from clipspect.data.dataset import DatasetIndex
 from clipspect.data.rows import Labelled, Tally, printable
 from clipspect.data.voc import CLASSES_FILE
 from clipspect.data.voc_parse import format_voc, xml_text
+from clipspect.data.yolo import format_labels
 from clipspect.types import Annotation, Photo
 
 Target = Literal["yolo", "coco", "voc"]
@@ -78,12 +79,10 @@ def label_files(plan: Plan, sizes_px: Mapping[str, tuple[int, int]]) -> Iterator
 
 
 def _yolo_files(plan: Plan, sizes_px: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]:
-    yolo = importlib.import_module("clipspect.data.yolo")
-    data_yaml = importlib.import_module("clipspect.data.data_yaml")
-    yield "data.yaml", data_yaml.format_data_yaml(plan.names, {split: [f"{split}/images"] for split in plan.splits})
+    yield "data.yaml", format_data_yaml(plan.names, {split: [f"{split}/images"] for split in plan.splits})
     for placed in plan.photos:
         stem = PurePosixPath(placed.file_name).stem
-        yield f"{placed.split}/labels/{stem}.txt", yolo.format_labels(placed.annotations)
+        yield f"{placed.split}/labels/{stem}.txt", format_labels(placed.annotations)
 
 
 def _coco_files(plan: Plan, sizes_px: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]:

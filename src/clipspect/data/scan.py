@@ -6,13 +6,13 @@ lead them out of the folder.
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from clipspect.data.paths import PHOTO_SUFFIXES
 from clipspect.data.rows import BadRow, printable, shown
 from clipspect.errors import DataError, ImageError
 from clipspect.types import Annotation, Photo, Problem
@@ -22,9 +22,6 @@ SizeOf = Callable[[Path], tuple[int, int]]
 
 GroupOf = Callable[[str], str]
 """A photo's file name to the name of its group."""
-
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
-"""Files that count as photos, by the end of their name in lower case."""
 
 _LABEL_SUFFIXES = frozenset({".json", ".xml", ".txt"})
 
@@ -168,7 +165,9 @@ def probe_size(path: Path) -> tuple[int, int]:
     Raises:
         ImageError: The photo cannot be read.
     """
-    info = importlib.import_module("clipspect.data.images").probe(path)
+    from clipspect.data import images  # loads Pillow, which reading YOLO does not need
+
+    info = images.probe(path)
     return info.width_px, info.height_px
 
 

@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from clipspect.data.coco import read_coco
-from clipspect.data.convert import MARKER, convert, copy_photo
-from clipspect.data.dataset import DatasetIndex
+from clipspect.data.convert import MARKER, _swap, convert, copy_photo
+from clipspect.data.dataset import DatasetIndex, read_dataset
 from clipspect.data.voc import read_voc
 from clipspect.errors import (
     ConfigError,
@@ -25,8 +24,6 @@ from clipspect.errors import (
     OutputExistsError,
 )
 from clipspect.types import Annotation, Photo, Problem
-
-yolo = pytest.importorskip("clipspect.data.yolo", reason="YOLO labels are written by clipspect.data.yolo")
 
 NAMES = ("Toe drain- Blocked", "none", "böschung / left & right", "unused <x>")
 
@@ -48,20 +45,6 @@ def index_of(root: Path, *photos: Photo, names=NAMES, splits=("train", "valid", 
     return DatasetIndex(root, names, tuple(sorted(photos, key=lambda p: p.key)), splits=splits, **more)
 
 
-def read_yolo(root: Path) -> DatasetIndex:
-    """An independent reading of what was written."""
-    settings = yaml.safe_load((root / "data.yaml").read_text())
-    photos = []
-    for split in ("train", "val", "test"):
-        for path in sorted((root / settings[split]).glob("*")) if split in settings else ():
-            label = path.parents[1] / "labels" / f"{path.stem}.txt"
-            found, problems = yolo.parse_labels(label.read_bytes(), label.name, n_classes=len(settings["names"]))
-            assert problems == [] or problems == ()
-            name = "valid" if split == "val" else split
-            photos.append(Photo(path, path.relative_to(root).as_posix(), name, "", tuple(found), label))
-    return DatasetIndex(root, tuple(settings["names"]), tuple(photos))
-
-
 def content(index: DatasetIndex):
     """What must survive: by photo, its split and its objects; rounded to a millionth of the photo's size."""
     return {
@@ -74,7 +57,7 @@ def content(index: DatasetIndex):
 
 
 READERS = {
-    "yolo": read_yolo,
+    "yolo": read_dataset,
     "coco": lambda root: read_coco(root, group_of=None, size_of=size_of),
     "voc": lambda root: read_voc(root, group_of=None, size_of=size_of),
 }
@@ -109,8 +92,8 @@ def test_yolo_to_coco_to_voc_to_yolo_keeps_boxes_classes_and_splits(drawn):
             assert written.quarantined == ()
             assert content(written) == expected
             assert written.names == NAMES
-            # The reading has no splits of its own where YOLO is read by this test.
-            index = replace(written, splits=("train", "valid", "test"))
+            assert written.splits == ("train", "valid", "test")
+            index = written
 
 
 @pytest.mark.parametrize("to", ["yolo", "coco", "voc"])
@@ -268,6 +251,15 @@ def test_after_a_failure_the_old_result_stands_and_nothing_new_is_left(tmp_path,
         convert(index, tmp_path / "out", "coco", size_of=size_of, copy=failing, overwrite=True)
     assert snapshot(tmp_path / "out") == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out"]
+
+
+def test_the_old_result_comes_back_where_the_new_one_cannot_take_its_place(tmp_path):
+    target, old, fresh = tmp_path / "out", tmp_path / "old", tmp_path / "gone"
+    target.mkdir()
+    (target / "label.txt").write_text("0")
+    with pytest.raises(FileNotFoundError):
+        _swap(fresh, target, old)
+    assert (target / "label.txt").read_text() == "0"
 
 
 def test_photos_that_vanished_or_cannot_be_read_are_quarantined_and_the_others_converted(tmp_path):
