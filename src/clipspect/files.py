@@ -22,25 +22,35 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         DiskFullError: No space is left; an older `path` is still there, unchanged.
         OutputError: The folder cannot be written to.
     """
-    temp: Path | None = None
-    try:
+    with _explained(path, every=True):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        temp = Path(name)
-        with os.fdopen(handle, "wb") as stream:
+        # A short name of our own: the target's may be as long as the file system allows.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    temp = Path(name)
+    try:
+        # Inside the caller's block only a full disk is surely ours: another error may be of what it reads.
+        with _explained(path, every=False), os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        temp.chmod(0o644)
-        temp.replace(path)
-        temp = None
+        with _explained(path, every=True):
+            temp.chmod(0o644)
+            temp.replace(path)
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _explained(path: Path, *, every: bool) -> Iterator[None]:
+    """Turn a full disk, or every error of the system, into one that names the path."""
+    try:
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(f"{path}: no space left on the device; nothing was written there") from error
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        if temp is not None:
-            temp.unlink(missing_ok=True)
+        if every:
+            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -50,8 +60,11 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to `path`, whole or not at all."""
-    write_bytes(path, text.encode("utf-8"))
+    r"""Write UTF-8 text to `path`, whole or not at all.
+
+    File names that are not UTF-8 come as lone surrogates; they are written as `\udcXX`, which JSON reads back.
+    """
+    write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - JSON is any value

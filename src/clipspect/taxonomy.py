@@ -18,7 +18,9 @@ from clipspect.types import Bool
 NORMAL = "normal"
 """The condition of a class whose name has none."""
 
-NORMAL_WORDS = frozenset({"normal", "good", "ok", "okay", "intact", "healthy", "undamaged", "fine", "clear", "clean"})
+NORMAL_WORDS = frozenset(
+    {"normal", "good", "ok", "okay", "intact", "healthy", "undamaged", "unblocked", "fine", "clear", "clean"}
+)
 """Conditions that count as normal in the normal-against-not figures."""
 
 CONDITION_WORDS = NORMAL_WORDS | frozenset(
@@ -28,12 +30,15 @@ CONDITION_WORDS = NORMAL_WORDS | frozenset(
     displaced eroded exposed faded failed faulty flashed flooded fouled graffitied hanging leaking leaky leaning loose
     misaligned missing moss-covered obscured obstructed open overgrown peeling poor polluted punctured rotten rusted
     rusty sagging scoured scratched settled shattered shifted silted soiled spalled stained stolen tilted torn twisted
-    unblocked unhealthy unstable vandalised vandalized vegetated warped washed-out waterlogged weathered wet worn
+    unhealthy unstable vandalised vandalized vegetated warped washed-out waterlogged weathered wet worn
     """.split()
 )
 """Words that are conditions wherever they begin or end a class name."""
 
-_CONDITION_PHRASES = ("partially blocked", "fully blocked", "washed out", "silted up", "moss covered", "debris filled")
+_DEGREES = ("partially", "partly", "slightly", "heavily", "severely", "fully", "completely", "badly", "not")
+"""Words before a condition that belong to it: "partially blocked" is one condition, and so is "not blocked"."""
+
+_CONDITION_PHRASES = ("silted up", "overgrown with plants", "out of order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +152,24 @@ def read_taxonomy(
 def normalise(text: str) -> str:
     """Lower case, camelCase split, every run of separators one space: "Toe_drain- Blocked" -> "toe drain blocked"."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    return re.sub(r"[\s_\-/.,:;|()\[\]]+", " ", spaced).strip().lower()
+    return re.sub(r"[\W_]+", " ", spaced).strip().lower()
 
 
 def _check_given(names: Sequence[str], given: Mapping[str, Sequence[str]], where: str) -> None:
     for name, parts in given.items():
         if name not in names:
             raise TaxonomyError(f"{where}: expected one of the classes {list(names)}, got {name!r}")
-        if isinstance(parts, str) or len(parts) not in (1, 2) or not all(normalise(p) for p in parts):
+        if not _are_parts(parts):
             raise TaxonomyError(
                 f'{where}: {name!r}: expected ["object type"] or ["object type", "condition"], got {parts!r}'
             )
+
+
+def _are_parts(parts: object) -> bool:
+    """One or two texts; a settings file is checked before, a caller's mapping only here."""
+    if isinstance(parts, str) or not isinstance(parts, Sequence) or len(parts) not in (1, 2):
+        return False
+    return all(isinstance(p, str) and normalise(p) for p in parts)
 
 
 def _parts(name: str, given: Sequence[str] | None, words: frozenset[str]) -> tuple[str, str]:
@@ -167,19 +179,32 @@ def _parts(name: str, given: Sequence[str] | None, words: frozenset[str]) -> tup
     text = normalise(name)
     if not text:
         raise TaxonomyError(f"class names: expected a name with a letter or digit, got {name!r}")
+    if _is_condition(text, words):
+        return text, NORMAL
     for condition in _longest_first(words):
         if text.endswith(" " + condition):
-            return text.removesuffix(" " + condition), condition
+            return _with_degree(text.removesuffix(" " + condition), condition)
         if text.startswith(condition + " "):
             return text.removeprefix(condition + " "), condition
     return text, NORMAL
 
 
+def _with_degree(object_type: str, condition: str) -> tuple[str, str]:
+    """Move a degree from the end of the type to the condition: "drain partially", "blocked"."""
+    rest, _, last = object_type.rpartition(" ")
+    return (rest, f"{last} {condition}") if rest and last in _DEGREES else (object_type, condition)
+
+
+def _phrases(words: frozenset[str]) -> set[str]:
+    return {w.replace("-", " ") for w in words} | set(_CONDITION_PHRASES)
+
+
 def _longest_first(words: frozenset[str]) -> list[str]:
-    phrases = {w.replace("-", " ") for w in words} | set(_CONDITION_PHRASES)
-    return sorted(phrases, key=lambda w: (-len(w), w))
+    return sorted(_phrases(words), key=lambda w: (-len(w), w))
 
 
 def _is_condition(text: str, words: frozenset[str]) -> bool:
-    # "rust" is no word of the lexicon, but "rusty" and "rusted" are: a stem of five letters or fewer is enough.
-    return text in words or text in {"rust", "corrosion", "crack", "damage", "blockage", "debris", "leak", "erosion"}
+    """Whether a whole class name says a condition and nothing else."""
+    nouns = {"rust", "corrosion", "crack", "damage", "blockage", "debris", "leak", "erosion"}
+    last = text.removeprefix(text.split(" ")[0] + " ") if text.split(" ")[0] in _DEGREES else text
+    return last in _phrases(words) | nouns

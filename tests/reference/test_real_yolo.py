@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clipspect.data.dataset import read_dataset
+from clipspect.data.read import read_dataset
 
 
 def real(name):

@@ -69,7 +69,21 @@ def read_dataset(
     missing_labels: MissingLabels = "quarantine",
     predictions: bool = False,
 ) -> DatasetIndex:
-    """Read a data set's index; see `clipspect.data.dataset.read_dataset`."""
+    """Read the index of a data set; no photo is decoded.
+
+    A data set without any photo is returned as it is: whether that is an error is the caller's to say.
+
+    Args:
+        data: A `data.yaml` or its folder, or a folder in one of the other formats.
+        format: "yolo", "coco", "voc", "folders", or "auto" to recognise it by the names of its files.
+        group_of: Photo's file name (the last part of its key) to its group; by default each photo is its own group.
+        missing_labels: Whether a YOLO photo without a label file is a mistake or a photo without objects.
+        predictions: Whether each row of YOLO label files ends with a confidence.
+
+    Raises:
+        DataError: There is nothing at `data`, its format is not recognised, or the data set as a whole is unusable.
+        UnsafePathError: A split leaves the data set's folder.
+    """
     if not data.exists():
         raise DataError(f"{data}: expected a data.yaml or its folder, got nothing of that name")
     name = detect_format(data) if format == "auto" else format

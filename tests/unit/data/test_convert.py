@@ -13,7 +13,8 @@ from PIL import Image
 
 from clipspect.data.coco import read_coco
 from clipspect.data.convert import MARKER, _swap, convert, copy_photo
-from clipspect.data.dataset import DatasetIndex, read_dataset
+from clipspect.data.dataset import DatasetIndex
+from clipspect.data.read import read_dataset
 from clipspect.data.voc import read_voc
 from clipspect.errors import (
     ConfigError,

@@ -1,7 +1,8 @@
 import pytest
 
 from clipspect.data import read
-from clipspect.data.dataset import DatasetIndex, read_dataset
+from clipspect.data.dataset import DatasetIndex
+from clipspect.data.read import read_dataset
 from clipspect.errors import DataError
 from clipspect.types import Photo
 from unit.data.yolo_site import put

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clipspect.data.dataset import read_dataset
+from clipspect.data.read import read_dataset
 from clipspect.errors import DataError, UnsafePathError
 from unit.data.yolo_site import ROW, YAML, found, keys, photo, put
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clipspect.data.dataset import read_dataset
+from clipspect.data.read import read_dataset
 from clipspect.data.yolo import format_data_yaml, format_labels, parse_data_yaml, parse_labels
 from clipspect.errors import ClipspectError
 from clipspect.types import Annotation

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from clipspect.data.dataset import read_dataset
+from clipspect.data.read import read_dataset
 from clipspect.errors import DataError, UnsafePathError
 from unit.data.yolo_site import ROW, found, keys, photo, put
 
