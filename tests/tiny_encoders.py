@@ -37,6 +37,7 @@ def build(kind: str, folder: Path) -> Path:
     import transformers as tf
 
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # these models are so small that threads only wait for each other
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model, processor, tokenizer = _PARTS[kind](tf)
@@ -154,7 +155,7 @@ KINDS = tuple(_PARTS)
 
 
 def build_onnx(folder: Path, *, batch: int | None = None, external: str = "") -> Path:
-    """A picture encoder of two layers: mean over cells of 8 px, then a matrix; outputs `pooled` (N, 12), `unit` (N, 12)."""
+    """A picture encoder: mean over cells of 8 px, then a matrix; outputs `pooled` and `unit`, both (N, 12)."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 

