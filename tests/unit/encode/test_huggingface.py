@@ -227,3 +227,15 @@ def test_every_family_is_a_model_type_that_transformers_knows():
     from transformers import CONFIG_MAPPING
 
     assert set(FAMILIES) <= set(CONFIG_MAPPING)
+
+
+def test_a_long_strip_is_not_blown_up_for_the_sake_of_its_middle(clip):
+    import tracemalloc
+
+    encoder = load_encoder(f"hf:{clip}")
+    encoder.encode_images(IMAGE)
+    tracemalloc.start()
+    encoder.encode_images([photo(1, 4000)])
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 2_000_000  # scaled whole to 32 x 128,000 it would take 49 MB

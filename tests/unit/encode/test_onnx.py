@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,3 +157,9 @@ def test_every_cut_off_model_is_refused_without_another_exception(tmp_path):
 def test_a_missing_model_is_not_found(tmp_path):
     with pytest.raises(EncoderNotFoundError, match="expected an ONNX file, found none"):
         load_encoder(f"onnx:{tmp_path}/none.onnx")
+
+
+def test_the_example_of_the_documentation_is_accepted():
+    text = (Path(__file__).parents[3] / "docs" / "encoders.md").read_text(encoding="utf-8")
+    shown = text.split("```json\n")[1].split("```")[0]
+    assert parse_settings(json.loads(shown), "docs") == parse_settings(EXAMPLE, "code")
