@@ -78,7 +78,8 @@ def _fields(content: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int
             position += 4
         elif kind == 2:
             size, position = _varint(content, position, end)
-            yield tag >> 3, position, position + size
+            if position + size <= end:
+                yield tag >> 3, position, position + size
             position += size
         else:
             raise ValueError(f"byte {position}: not a protobuf field")
