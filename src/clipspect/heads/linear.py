@@ -97,9 +97,12 @@ def _logistic(z: Float64, labels: Int64, sample: Float64, config: LinearConfig) 
     if len(present) == 1:  # scikit-learn refuses one class; then there is nothing to tell apart
         return present, np.zeros((1, z.shape[1])), np.zeros(1)
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
-    model = LogisticRegression(C=config.C, max_iter=config.max_iter, tol=1e-5)
-    model.fit(z, labels, sample_weight=sample)
+    model = LogisticRegression(C=config.C, max_iter=config.max_iter)
+    # The products of one step are so small that waking a second BLAS thread takes longer than the step.
+    with threadpool_limits(1, user_api="blas"):
+        model.fit(z, labels, sample_weight=sample)
     coef, intercept = np.asarray(model.coef_), np.asarray(model.intercept_)
     if len(present) == 2:  # one column there: the log odds of the second class
         coef, intercept = np.vstack([-coef / 2, coef / 2]), np.array([-intercept[0] / 2, intercept[0] / 2])
