@@ -165,7 +165,11 @@ def strict(cls: type[T], table: Mapping[str, Any], where: str) -> T:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{where}: unknown key {key!r}, expected one of {sorted(known)}{hint}")
-    return cls(**{key: _convert(hints[key], value, f"{where}: {key}") for key, value in table.items()})
+    values = {key: _convert(hints[key], value, f"{where}: {key}") for key, value in table.items()}
+    try:
+        return cls(**values)
+    except ConfigError as error:  # of its own check of ranges, which does not know the place
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401, C901 - one case a type, over any value
