@@ -305,6 +305,7 @@ def zeroshot(
             settings=settings,
             limit=limit,
             overwrite=overwrite,
+            resume=resume,
             offline=offline,
             command=_command(),
             ui=Terminal(quiet),
