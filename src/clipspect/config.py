@@ -39,6 +39,9 @@ class DataSettings:
     missing_labels: Literal["quarantine", "background"] = "quarantine"
     max_pixels: int = 178_956_970
 
+    def __post_init__(self) -> None:
+        at_least(1, "max_pixels", self.max_pixels)
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
@@ -47,6 +50,10 @@ class EncoderSettings:
     id: str = "starter"
     batch_size: int | None = None
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None:
+            at_least(1, "batch_size", self.batch_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,10 @@ class ViewSettings:
 
     heads: tuple[str, ...] = ("tight:margin=0.15", "square:scale=1.2", "tiles:count=3", "context:scale=2")
     joint: str = "square:scale=1.2"
+
+    def __post_init__(self) -> None:
+        if not self.heads or len(set(self.heads)) < len(self.heads):
+            raise ConfigError(f"heads: expected at least one view, each once, got {list(self.heads)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,10 @@ class EvaluationSettings:
     max_folds: int = 12
     resamples: int = 1000
 
+    def __post_init__(self) -> None:
+        at_least(2, "max_folds", self.max_folds)
+        at_least(0, "resamples", self.resamples)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -116,6 +131,19 @@ class Settings:
     prompts: PromptSettings = field(default_factory=PromptSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+
+    def __post_init__(self) -> None:
+        at_least(0, "seed", self.seed)
+
+
+def at_least(least: float, name: str, value: float) -> None:
+    """Refuse a value under `least`, and NaN.
+
+    Raises:
+        ConfigError: It is.
+    """
+    if not value >= least:
+        raise ConfigError(f"{name}: expected {least} or more, got {value}")
 
 
 def read_settings(path: Path) -> Settings:
@@ -156,7 +184,7 @@ def strict(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     """Build a frozen dataclass from a table.
 
     Raises:
-        ConfigError: An unknown key (the nearest known one is named) or a value of the wrong type.
+        ConfigError: An unknown key (the nearest known one is named) or a value of the wrong type or out of range.
     """
     known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type] # T is a dataclass by contract
     hints = typing.get_type_hints(cls)
@@ -165,7 +193,11 @@ def strict(cls: type[T], table: Mapping[str, Any], where: str) -> T:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{where}: unknown key {key!r}, expected one of {sorted(known)}{hint}")
-    return cls(**{key: _convert(hints[key], value, f"{where}: {key}") for key, value in table.items()})
+    values = {key: _convert(hints[key], value, f"{where}: {key}") for key, value in table.items()}
+    try:
+        return cls(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401, C901 - one case a type, over any value

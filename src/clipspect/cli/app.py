@@ -448,7 +448,7 @@ def inspect(
     """Say the condition of every object in photos: JSON, CSV, pictures and a report."""
     from clipspect.tasks.inspect import inspect as task
 
-    choice: Any = device or "auto"  # checked where the encoder is loaded
+    encoder = _checked(encoder={"device": device, "batch_size": batch_size}).encoder
     made = task(
         model,
         list(photos),
@@ -457,8 +457,8 @@ def inspect(
         limit=limit,
         overwrite=overwrite,
         resume=resume,
-        device=choice,
-        batch_size=batch_size,
+        device=encoder.device,
+        batch_size=encoder.batch_size,
         offline=offline,
         command=_command(),
         ui=Terminal(quiet),
@@ -512,6 +512,14 @@ def _settings(place: Path, config: Path | None, /, *, seed: int | None = None, *
 
     settings = override(load_settings(place, config), **sections)
     return checked(settings if seed is None else dataclasses.replace(settings, seed=seed))
+
+
+def _checked(**sections: dict[str, Any]) -> Settings:
+    """Options alone, without a settings file."""
+    from clipspect.config import Settings
+    from clipspect.tasks.wire import checked, override
+
+    return checked(override(Settings(), **sections))
 
 
 def _free(verb: str) -> Path:

@@ -5,12 +5,15 @@ Classes weigh n_max / n_c; views are standardised and scaled so that each has th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
 
+from clipspect.config import at_least
+from clipspect.errors import ConfigError
 from clipspect.heads.arrays import Scaling, check_fit, class_weights, fit_scaling, reduce_exactly
 from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
 
@@ -30,6 +33,11 @@ class LinearConfig:
     C: float = 1.0
     class_weight: Literal["inverse", "none"] = "inverse"
     max_iter: int = 500
+
+    def __post_init__(self) -> None:
+        if not 0 < self.C < math.inf:
+            raise ConfigError(f"C: expected a number above 0, got {self.C}")
+        at_least(1, "max_iter", self.max_iter)
 
 
 class Linear:
