@@ -40,7 +40,7 @@ class DataSettings:
     max_pixels: int = 178_956_970
 
     def __post_init__(self) -> None:
-        _at_least(1, max_pixels=self.max_pixels)
+        at_least(1, "max_pixels", self.max_pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class EncoderSettings:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
     def __post_init__(self) -> None:
-        _at_least(1, batch_size=self.batch_size)
+        if self.batch_size is not None:
+            at_least(1, "batch_size", self.batch_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,10 @@ class ViewSettings:
 
     heads: tuple[str, ...] = ("tight:margin=0.15", "square:scale=1.2", "tiles:count=3", "context:scale=2")
     joint: str = "square:scale=1.2"
+
+    def __post_init__(self) -> None:
+        if not self.heads or len(set(self.heads)) < len(self.heads):
+            raise ConfigError(f"heads: expected at least one view, each once, got {list(self.heads)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +111,8 @@ class EvaluationSettings:
     resamples: int = 1000
 
     def __post_init__(self) -> None:
-        _at_least(2, max_folds=self.max_folds)
-        # Without an interval no rung could be told from chance.
-        _at_least(20, resamples=self.resamples)
+        at_least(2, "max_folds", self.max_folds)
+        at_least(20, "resamples", self.resamples)  # without an interval no rung could be told from chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,17 @@ class Settings:
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
 
     def __post_init__(self) -> None:
-        _at_least(0, seed=self.seed)
+        at_least(0, "seed", self.seed)
+
+
+def at_least(least: float, name: str, value: float) -> None:
+    """Refuse a value under `least`, and NaN.
+
+    Raises:
+        ConfigError: It is.
+    """
+    if not value >= least:
+        raise ConfigError(f"{name}: expected {least} or more, got {value}")
 
 
 def read_settings(path: Path) -> Settings:
@@ -172,7 +186,7 @@ def strict(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     """Build a frozen dataclass from a table.
 
     Raises:
-        ConfigError: An unknown key (the nearest known one is named) or a value of the wrong type.
+        ConfigError: An unknown key (the nearest known one is named) or a value of the wrong type or out of range.
     """
     known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type] # T is a dataclass by contract
     hints = typing.get_type_hints(cls)
@@ -184,14 +198,8 @@ def strict(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     values = {key: _convert(hints[key], value, f"{where}: {key}") for key, value in table.items()}
     try:
         return cls(**values)
-    except ConfigError as error:  # of its own check of ranges, which does not know the place
+    except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-
-
-def _at_least(least: int, **values: int | None) -> None:
-    for name, value in values.items():
-        if value is not None and value < least:
-            raise ConfigError(f"{name}: expected {least} or more, got {value}")
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401, C901 - one case a type, over any value

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import clipspect
 from clipspect.cli.terminal import Terminal
@@ -17,8 +21,37 @@ from clipspect.errors import ClipspectError
 if TYPE_CHECKING:
     from clipspect.config import Settings
 
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """One message and an exit code for everything that can go wrong on purpose, or with the system."""
+    try:
+        yield
+    except ClipspectError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted; what was done is kept, the same command with --resume goes on", 130)
+    except BrokenPipeError:
+        # The reader of our output has left (`clipspect ... | head`): nothing is wrong with us.
+        _drop_output_where_broken()
+        sys.exit(0)
+    except OSError as error:
+        _drop_output_where_broken()
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}", 2)
+
+
+class _Commands(TyperGroup):
+    """Explains what goes wrong before typer sees it, which would leave Ctrl-C without a word."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own types are private
+        """Run the command."""
+        with _explained():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
     name="clipspect",
+    cls=_Commands,
     help="Know the condition of every asset in your inspection photos.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -272,6 +305,7 @@ def zeroshot(
             settings=settings,
             limit=limit,
             overwrite=overwrite,
+            resume=resume,
             offline=offline,
             command=_command(),
             ui=Terminal(quiet),
@@ -414,7 +448,7 @@ def inspect(
     """Say the condition of every object in photos: JSON, CSV, pictures and a report."""
     from clipspect.tasks.inspect import inspect as task
 
-    choice: Any = device or "auto"  # checked where the encoder is loaded
+    encoder = _checked(encoder={"device": device, "batch_size": batch_size}).encoder
     made = task(
         model,
         list(photos),
@@ -423,8 +457,8 @@ def inspect(
         limit=limit,
         overwrite=overwrite,
         resume=resume,
-        device=choice,
-        batch_size=batch_size,
+        device=encoder.device,
+        batch_size=encoder.batch_size,
         offline=offline,
         command=_command(),
         ui=Terminal(quiet),
@@ -450,22 +484,25 @@ def cache_clear() -> None:
 
 
 def main() -> None:
-    """Entry point: one message and an exit code for everything that can go wrong on purpose."""
-    try:
-        app(standalone_mode=True)
-    except ClipspectError as error:
-        _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted; what was done is kept, --resume goes on", 130)
-    except BrokenPipeError:
-        # The reader of our output has left (`clipspect ... | head`): nothing is wrong with us.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    """Entry point."""
+    # A file name that is no UTF-8 is printed as the bytes it has; a letter that the terminal lacks as an escape.
+    unicode = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape" if unicode else "backslashreplace")
+    app(prog_name="clipspect")
 
 
 def _fail(message: str, code: int) -> None:
     typer.echo(f"clipspect: {message}", err=True)
     sys.exit(code)
+
+
+def _drop_output_where_broken() -> None:
+    """What is left in the buffer would fail once more, with a traceback, at the end of the process."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _settings(place: Path, config: Path | None, /, *, seed: int | None = None, **sections: dict[str, Any]) -> Settings:
@@ -475,6 +512,14 @@ def _settings(place: Path, config: Path | None, /, *, seed: int | None = None, *
 
     settings = override(load_settings(place, config), **sections)
     return checked(settings if seed is None else dataclasses.replace(settings, seed=seed))
+
+
+def _checked(**sections: dict[str, Any]) -> Settings:
+    """Options alone, without a settings file."""
+    from clipspect.config import Settings
+    from clipspect.tasks.wire import checked, override
+
+    return checked(override(Settings(), **sections))
 
 
 def _free(verb: str) -> Path:

@@ -38,7 +38,8 @@ def _looks_like_coco(data: Path) -> bool:
     if data.is_file():
         return data.suffix.lower() == ".json"
     patterns = ("_annotations.coco.json", "*/_annotations.coco.json", "annotations/*.json", "*.json")
-    return any(any(data.glob(pattern)) for pattern in patterns)
+    # Hidden files are not looked at: our own conversions to other formats leave a .json of that kind.
+    return any(not file.name.startswith(".") for pattern in patterns for file in data.glob(pattern))
 
 
 def _looks_like_voc(data: Path) -> bool:

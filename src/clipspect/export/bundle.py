@@ -104,6 +104,16 @@ def save_bundle(bundle: Bundle, folder: Path) -> Path:
     return folder
 
 
+def digest(bundle: Bundle) -> str:
+    """SHA-256 of everything that the model's decisions depend on: equal for a model and its copy."""
+    content = hashlib.sha256()
+    fields = {k: v for k, v in asdict(bundle).items() if k not in ("arrays", "metrics", "clipspect")}
+    content.update(json.dumps(fields, sort_keys=True).encode())
+    for name, array in sorted(bundle.arrays.items()):
+        content.update(f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return content.hexdigest()
+
+
 def load_bundle(path: Path) -> Bundle:
     """Read a bundle, or the bundle of a run folder.
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from clipspect.config import at_least
 from clipspect.errors import ConfigError
 from clipspect.heads.arrays import Scaling, below_present, check_fit, class_weights, fit_scaling, reduce_exactly
 from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
@@ -36,8 +37,7 @@ class LinearConfig:
     def __post_init__(self) -> None:
         if not 0 < self.C < math.inf:
             raise ConfigError(f"C: expected a number above 0, got {self.C}")
-        if self.max_iter < 1:
-            raise ConfigError(f"max_iter: expected 1 or more, got {self.max_iter}")
+        at_least(1, "max_iter", self.max_iter)
 
 
 class Linear:

@@ -53,6 +53,8 @@ def check(
     settings = settings or wire.load_settings(data, None)
     opened = wire.open_dataset(data, settings, format=format, groups_csv=groups_csv)
     photos = opened.index.photos
+    if not photos and not opened.index.quarantined:
+        raise EmptyDataError(f"{data}: expected photos to check, got none")
     with ui.track("decoding photos", len(photos)) as step:
         seen = audit.audit_images(photos, max_pixels=settings.data.max_pixels, progress=lambda _: step())
     broken = {p.file for p in seen.problems}

@@ -93,6 +93,8 @@ def fit(
     if not splits:
         raise SplitNotFoundError(f"{data}: expected a split 'train' to fit on, got {list(opened.index.splits)}")
     photos = runs.limited(opened.index.of_split(*splits), limit)
+    if not photos:
+        raise EmptyDataError(f"{data}: expected photos in {' or '.join(splits)} to fit on, got none")
     encoder = wire.make_encoder(settings, offline=offline)
     names = _candidates(settings, encoder)
     with wire.open_cache() as cache:
@@ -110,6 +112,11 @@ def fit(
         prototypes = make_prototypes(encoder, settings, opened.taxonomy, cache) if extractor.joint_view else None
     encoded_s = time.monotonic() - started
     runs.note_empty_classes(objects, opened.taxonomy, ui)
+    if len(set(objects.groups)) < 2:
+        raise EmptyDataError(
+            f"{data}: expected objects of at least two groups of photos, to measure on photos that were not fitted "
+            f"on, got one group, {objects.groups[0]!r}: label more photos, or check --groups and --limit"
+        )
     folds = grouped_folds(
         objects.groups,
         objects.labels,
@@ -200,11 +207,6 @@ def cross_validate(
     ui: Ui,
 ) -> dict[str, Float64]:
     """Out-of-fold logits of each head."""
-    if len(folds) < 2:
-        raise EmptyDataError(
-            f"expected objects of at least two groups of photos, to measure on photos that were not fitted on, "
-            f"got {len(set(objects.groups))}: label more photos, or check --groups"
-        )
     result = {}
     with ui.track("cross-validating", len(names)) as step:
         for name in names:

@@ -9,7 +9,7 @@ from pathlib import Path
 from clipspect.detect.labels import LabelFiles
 from clipspect.encode import Device
 from clipspect.errors import EmptyDataError
-from clipspect.export.bundle import load_bundle
+from clipspect.export.bundle import digest, load_bundle
 from clipspect.files import atomic_write, write_bytes, write_json, write_text
 from clipspect.pipeline.inspect import TwoStage
 from clipspect.protocols import Detector
@@ -17,19 +17,23 @@ from clipspect.report import html, pictures, tables
 from clipspect.tasks import journal, runs, wire
 from clipspect.tasks.photos import find_photos, make_detector
 from clipspect.tasks.ui import Silent, Ui
-from clipspect.types import RGB, Inspection, Problem
+from clipspect.types import RGB, Inspection
 
 JOURNAL = "inspections.jsonl"
 DONE = "inspections.json"
-_MINE = (DONE, JOURNAL, "decisions.csv", "report.html", "pictures")
+MINE = (DONE, JOURNAL, "decisions.csv", "report.html", "pictures")
 _EMBEDDED = 60  # pictures inside report.html, the worst first: about 10 MB; all of them are in pictures/
 _EMBEDDED_SIDE_PX = 1280
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    inspection: Inspection
+    entry: journal.Entry
     picture: str | None
+
+    @property
+    def inspection(self) -> Inspection:
+        return self.entry.inspection
 
 
 def inspect(
@@ -75,11 +79,14 @@ def inspect(
     state = runs.prepare(out, overwrite=overwrite, resume=resume, done=DONE)
     if state == "done":
         return out
-    if not resume:
-        runs.clear(out, _MINE)
+    if overwrite or state == "new":
+        runs.clear(out, MINE)
     two_stage = wire.make_two_stage(bundle, device=device, offline=offline, batch_size=batch_size)
     subtitle = f"{model.name}: {bundle.head} head, boxes from {finder.id}"
-    return write_inspections(two_stage, finder, found, out, subtitle=subtitle, command=command, ui=ui)
+    begun_with = f"model {digest(bundle)[:16]} and boxes from {finder.id}"
+    return write_inspections(
+        two_stage, finder, found, out, begun_with=begun_with, subtitle=subtitle, command=command, ui=ui
+    )
 
 
 def write_inspections(
@@ -88,14 +95,14 @@ def write_inspections(
     found: Sequence[Path],
     out: Path,
     *,
+    begun_with: str,
     subtitle: str,
     command: str,
     ui: Ui,
 ) -> Path:
     """Inspect the photos that the journal in `out` lacks and write all results, `inspections.json` last."""
-    done = _run(two_stage, finder, found, out, ui)
-    problems = finder.problems if isinstance(finder, LabelFiles) else []
-    _write(done, problems, out, subtitle, command)
+    done = _run(two_stage, finder, found, out, begun_with, ui)
+    _write(done, out, subtitle, command)
     counts = tables.summary([d.inspection for d in done])
     ui.say(f"{counts['photos']} photos, {counts['objects']} objects, {counts['quarantined']} photos quarantined")
     for condition, n in counts["by_condition"].items():
@@ -103,18 +110,24 @@ def write_inspections(
     return out
 
 
-def _run(two_stage: TwoStage, finder: Detector, found: Sequence[Path], out: Path, ui: Ui) -> list[_Done]:
+def _run(
+    two_stage: TwoStage, finder: Detector, found: Sequence[Path], out: Path, begun_with: str, ui: Ui
+) -> list[_Done]:
     names = _picture_names(found)
-    earlier = {i.photo: i for i in journal.read(out / JOURNAL)}
-    done = {p: _Done(i, f"pictures/{names[p]}") for p, i in earlier.items() if p in names}
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / JOURNAL).open("a", encoding="utf-8") as stream, ui.track("inspecting", len(found)) as step:
+    problems = finder.problems if isinstance(finder, LabelFiles) else []
+    stream, earlier = journal.begin(out / JOURNAL, begun_with)
+    known = {e.inspection.photo: e for e in earlier}
+    done = {p: _Done(e, f"pictures/{names[p]}") for p, e in known.items() if p in names}
+    with stream, ui.track("inspecting", len(found)) as step:
         for _ in done:
             step()
+        seen = len(problems)
         for inspection, image in two_stage.inspect([p for p in found if p not in done], finder):
             picture = _draw(out, names[inspection.photo], inspection, image)
-            journal.append(stream, inspection)
-            done[inspection.photo] = _Done(inspection, picture)
+            entry = journal.Entry(inspection, tuple(problems[seen:]))
+            seen = len(problems)
+            journal.append(stream, out / JOURNAL, entry)
+            done[inspection.photo] = _Done(entry, picture)
             step()
     return [done[p] for p in found]
 
@@ -138,7 +151,7 @@ def _picture_names(found: Sequence[Path]) -> dict[Path, str]:
     return names
 
 
-def _write(done: Sequence[_Done], problems: Sequence[Problem], out: Path, subtitle: str, command: str) -> None:
+def _write(done: Sequence[_Done], out: Path, subtitle: str, command: str) -> None:
     inspections = [d.inspection for d in done]
     write_text(out / "decisions.csv", tables.inspections_csv(inspections))
     report = html.InspectionReport(
@@ -148,11 +161,11 @@ def _write(done: Sequence[_Done], problems: Sequence[Problem], out: Path, subtit
         versions=runs.versions(),
         created=runs.now(),
         photos=tuple(_embedded(done, out)),
-        quarantined=tuple(problems),
+        quarantined=tuple(problem for d in done for problem in d.entry.left_out),
     )
     with atomic_write(out / "report.html") as stream:
         for piece in html.stream_inspections(report):
-            stream.write(piece.encode("utf-8"))
+            stream.write(piece.encode("utf-8", errors="backslashreplace"))
     write_json(out / DONE, tables.inspections_json(inspections))
 
 

@@ -1,40 +1,64 @@
-"""What an inspection has done so far, a line of JSON a photo: kept on Ctrl-C, read again by `--resume`."""
+"""What an inspection has done so far, a line of JSON a photo: kept on Ctrl-C, read again by `--resume`.
+
+The first line says what the inspection was begun with, so that it is never finished with something else.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from clipspect.report.tables import inspection_record
+from clipspect.errors import DiskFullError, OutputError, OutputExistsError
+from clipspect.report.tables import inspection_record, problem_record
 from clipspect.types import Decision, Detection, Inspection, Problem, Relation
 
 
-def append(stream: TextIO, inspection: Inspection) -> None:
-    """Add one photo; it is on disk for other processes when this returns."""
-    stream.write(json.dumps(inspection_record(inspection), ensure_ascii=False, allow_nan=False) + "\n")
-    stream.flush()
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One photo that is done.
+
+    Attributes:
+        inspection: What was said of it.
+        left_out: Rows of its label file that could not be read.
+    """
+
+    inspection: Inspection
+    left_out: tuple[Problem, ...] = ()
 
 
-def read(path: Path) -> list[Inspection]:
-    """The photos that are done; a last line that a kill cut short is cut off the file, its photo is done again."""
-    if not path.is_file():
-        return []
-    done: list[Inspection] = []
-    whole = 0
-    with path.open("r+b") as stream:
-        for line in stream:
-            try:
-                done.append(inspection_of(json.loads(line)))
-            except (ValueError, KeyError, TypeError):
-                break
-            if not line.endswith(b"\n"):
-                done.pop()
-                break
-            whole += len(line)
-        stream.truncate(whole)
-    return done
+def begin(path: Path, begun_with: str) -> tuple[io.FileIO, list[Entry]]:
+    """Open a journal to go on with, and read the photos that are done.
+
+    A last line that a kill cut short is cut off the file; its photo is done again.
+
+    Args:
+        path: The file; made where it is not there.
+        begun_with: Everything that decisions depend on, in words.
+
+    Raises:
+        OutputExistsError: The journal was begun with something else.
+        OutputError: It cannot be written.
+    """
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a+b", buffering=0)
+    try:
+        return stream, _read(stream, path, begun_with)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def append(stream: io.FileIO, path: Path, entry: Entry) -> None:
+    """Add one photo; other processes see it when this returns."""
+    left_out = [problem_record(p) for p in entry.left_out]
+    _write(stream, path, {**inspection_record(entry.inspection), "left_out": left_out})
 
 
 def inspection_of(record: Mapping[str, Any]) -> Inspection:
@@ -51,6 +75,36 @@ def inspection_of(record: Mapping[str, Any]) -> Inspection:
     )
 
 
+def _read(stream: io.FileIO, path: Path, begun_with: str) -> list[Entry]:
+    with _explained(path):
+        stream.seek(0)
+        lines = stream.readall().splitlines(keepends=True)
+    done: list[Entry] = []
+    whole = 0
+    for number, line in enumerate(lines):
+        try:
+            record = json.loads(line)
+            if number == 0:
+                _check_same(path, str(record["begun_with"]), begun_with)
+            else:
+                done.append(_entry_of(record))
+        except (ValueError, KeyError, TypeError):
+            break
+        if not line.endswith(b"\n"):
+            done = done[: number - 1]
+            break
+        whole += len(line)
+    with _explained(path):
+        stream.truncate(whole)
+    if not whole:
+        _write(stream, path, {"begun_with": begun_with})
+    return done
+
+
+def _entry_of(record: Mapping[str, Any]) -> Entry:
+    return Entry(inspection_of(record), tuple(Problem(**p) for p in record["left_out"]))
+
+
 def _decision(item: Mapping[str, Any]) -> Decision:
     left, top, right, bottom = item["box_xyxy_px"]
     return Decision(
@@ -63,3 +117,29 @@ def _decision(item: Mapping[str, Any]) -> Decision:
         probabilities=item["probabilities"],
         abstained=item["abstained"],
     )
+
+
+def _check_same(path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        raise OutputExistsError(
+            f"{path.parent}: was begun with {found}; expected the same to go on with, got {expected}: "
+            "--overwrite begins anew"
+        )
+
+
+def _write(stream: io.FileIO, path: Path, record: Mapping[str, Any]) -> None:
+    # ASCII: a file name that is no UTF-8 comes as lone surrogates, which JSON escapes and reads back.
+    rest = memoryview(json.dumps(record, allow_nan=False).encode("ascii") + b"\n")
+    with _explained(path):
+        while rest:
+            rest = rest[stream.write(rest) :]
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(f"{path}: no space left on the device; what was done before is kept") from error
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

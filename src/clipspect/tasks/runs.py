@@ -29,6 +29,9 @@ from clipspect.taxonomy import Taxonomy
 from clipspect.types import Float64, Photo, Problem
 
 METRICS = "metrics.json"
+MARKER = ".clipspect"
+"""Hidden file in every folder that a task made: only a folder that holds it is ever replaced or gone on with."""
+
 _MINE = ("config.toml", METRICS, "results.csv", "report.html", "model")
 _GALLERY_EACH = 3  # right and wrong objects shown of each class: the photos are decoded for it
 
@@ -43,17 +46,20 @@ def prepare(out: Path, *, overwrite: bool, resume: bool, done: str = METRICS) ->
         return "new"
     if not out.is_dir():
         raise OutputExistsError(f"{out}: expected a folder to write to, got a file of that name")
-    if resume:
-        return "done" if (out / done).is_file() else "unfinished"
+    if resume and (out / done).is_file():
+        return "done"
     if not any(out.iterdir()):
         return "new"
-    if not overwrite:
+    if not overwrite and not resume:
         raise OutputExistsError(f"{out}: is already there; give --overwrite to replace it, --resume to finish it")
+    if not (out / MARKER).is_file():
+        raise OutputExistsError(f"{out}: expected a folder that clipspect made, got another; it is left as it is")
     return "unfinished"
 
 
 def clear(out: Path, mine: Sequence[str] = _MINE) -> None:
-    """Remove what an earlier run made in `out`, the file that says it is done first; what is not ours stays."""
+    """Make `out` ours and remove what an earlier run made in it, the file that says it is done first."""
+    write_text(out / MARKER, f"made by clipspect {clipspect.__version__}\n")
     for name in sorted(mine, key=lambda n: n != METRICS):
         path = out / name
         if path.is_dir() and not path.is_symlink():

@@ -14,9 +14,9 @@ from clipspect.data.groups import GroupRule, group_rule
 from clipspect.data.read import read_dataset
 from clipspect.data.views import parse_view
 from clipspect.encode import Device, FeatureCache, cache_root, load_encoder
-from clipspect.errors import BundleError, DataError
+from clipspect.errors import BundleError, ConfigError, DataError
 from clipspect.export.bundle import Bundle
-from clipspect.heads import load_head
+from clipspect.heads import head_entry, load_head, make_head
 from clipspect.pipeline.features import FeatureExtractor
 from clipspect.pipeline.inspect import TwoStage
 from clipspect.protocols import Encoder
@@ -43,12 +43,27 @@ class Opened:
 def load_settings(data: Path | None, config: Path | None) -> Settings:
     """`--config FILE`, else `clipspect.toml` beside the data, else the defaults."""
     if config is not None:
-        return read_settings(config)
+        return _checked_parts(read_settings(config), str(config))
     if data is not None:
         beside = (data if data.is_dir() else data.parent) / FILE_NAME
         if beside.is_file():
-            return read_settings(beside)
+            return _checked_parts(read_settings(beside), str(beside))
     return Settings()
+
+
+def _checked_parts(settings: Settings, where: str) -> Settings:
+    """The settings, once the names of views and heads in them and the tables of heads are known to be right."""
+    try:
+        for view in (*settings.views.heads, settings.views.joint):
+            parse_view(view)
+        if settings.head.name != "auto":
+            head_entry(settings.head.name)
+        for name, options in settings.head.options.items():
+            make_head(name, options, where)
+    except ConfigError as error:
+        message = str(error)
+        raise ConfigError(message if message.startswith(where) else f"{where}: {message}") from error
+    return settings
 
 
 def override(settings: Settings, **sections: Mapping[str, object] | None) -> Settings:
@@ -67,7 +82,7 @@ def checked(settings: Settings) -> Settings:
     Raises:
         ConfigError: An option has a value that the file could not have either.
     """
-    return parse_settings(tomllib.loads(settings_toml(settings)), "options")
+    return _checked_parts(parse_settings(tomllib.loads(settings_toml(settings)), "options"), "options")
 
 
 def open_dataset(data: Path, settings: Settings, *, format: str = "auto", groups_csv: Path | None = None) -> Opened:

@@ -18,7 +18,7 @@ from clipspect.pipeline.inspect import TwoStage
 from clipspect.protocols import Encoder, Head
 from clipspect.tasks import runs, wire
 from clipspect.tasks.fit import FIT_SPLITS, make_prototypes, measure
-from clipspect.tasks.inspect import write_inspections
+from clipspect.tasks.inspect import DONE, MINE, write_inspections
 from clipspect.tasks.objects import label, with_features
 from clipspect.tasks.photos import find_photos
 from clipspect.tasks.ui import Silent, Ui
@@ -116,6 +116,7 @@ def zeroshot_photos(
     settings: Settings | None = None,
     limit: int | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     offline: bool = False,
     command: str = "clipspect.zeroshot",
     ui: Ui | None = None,
@@ -129,6 +130,7 @@ def zeroshot_photos(
         settings: In force.
         limit: Only the first so many photos.
         overwrite: Replace an existing `out`.
+        resume: Go on where an earlier run of the same command stopped.
         offline: Open no socket.
         command: As it stands in the report.
         ui: Where notes and progress go.
@@ -142,7 +144,11 @@ def zeroshot_photos(
     encoder = wire.make_encoder(settings, offline=offline)
     require_text(encoder)
     found = find_photos(photos)[:limit]
-    runs.prepare(out, overwrite=overwrite, resume=False)
+    state = runs.prepare(out, overwrite=overwrite, resume=resume, done=DONE)
+    if state == "done":
+        return out
+    if overwrite or state == "new":
+        runs.clear(out, MINE)
     with wire.open_cache() as cache:
         prototypes = make_prototypes(encoder, settings, worded, cache)
     extractor = wire.make_extractor(encoder, settings, taxonomy, use_views=False, use_text=True, cache=None)
@@ -154,6 +160,7 @@ def zeroshot_photos(
         WholePhoto(),
         found,
         out,
+        begun_with=f"{encoder.id} and {settings.prompts} on the classes {names}",
         subtitle=f"zero-shot with {settings.encoder.id}, each photo as one object",
         command=command,
         ui=ui,

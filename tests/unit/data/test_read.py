@@ -17,6 +17,7 @@ from unit.data.yolo_site import put
         (["train/_annotations.coco.json", "train/a.jpg"], "coco"),
         (["Annotations/a.xml", "JPEGImages/a.jpg"], "voc"),
         (["train/a.xml", "train/a.jpg"], "voc"),
+        (["Annotations/a.xml", ".clipspect-conversion.json"], "voc"),
         (["train/drain blocked/a.jpg"], "folders"),
         (["drain blocked/a.PNG"], "folders"),
     ],
