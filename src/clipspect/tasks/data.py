@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -181,13 +182,13 @@ def parse_fractions(text: str) -> dict[str, float]:
     Raises:
         ConfigError: Not of this form.
     """
-    fractions = {}
+    fractions: dict[str, float] = {}
     for part in text.split(","):
-        name, _, value = part.partition("=")
-        try:
-            fractions[name.strip()] = float(value)
-        except ValueError as error:
-            raise ConfigError(f"--fractions: expected train=0.7,valid=0.15,test=0.15, got {text!r}") from error
+        # A split is a folder: its name must not lead anywhere else.
+        found = re.fullmatch(r"\s*([A-Za-z0-9_-]+)\s*=\s*(\d*\.?\d+)\s*", part)
+        if found is None or found[1] in fractions:
+            raise ConfigError(f"--fractions: expected train=0.7,valid=0.15,test=0.15, got {text!r}")
+        fractions[found[1]] = float(found[2])
     return fractions
 
 

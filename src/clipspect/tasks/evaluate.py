@@ -15,11 +15,11 @@ from clipspect.errors import EmptyDataError
 from clipspect.export.bundle import Bundle, load_bundle
 from clipspect.files import write_json
 from clipspect.heads import load_head
-from clipspect.metrics.summary import summarise
 from clipspect.tasks import runs, wire
+from clipspect.tasks.estimate import measure
 from clipspect.tasks.objects import Objects, content_hashes, label, with_features
 from clipspect.tasks.ui import Silent, Ui
-from clipspect.taxonomy import Taxonomy
+from clipspect.taxonomy import ObjectClass, Taxonomy, read_taxonomy
 from clipspect.types import Bool, Float64
 
 _NEVER = 60.0  # logits below the lowest one for classes that the model does not know
@@ -66,8 +66,8 @@ def evaluate(
     if out is not None:
         runs.prepare(out, overwrite=overwrite, resume=False)
     bundle = load_bundle(model)
-    settings = _with_defaults(settings or wire.load_settings(data, None), bundle, data)
-    opened = wire.open_dataset(data, settings, format=format, groups_csv=groups_csv)
+    opened = _open(data, settings or wire.load_settings(data, None), bundle, format, groups_csv)
+    settings = opened.settings
     photos = runs.limited(opened.index.of_split(split), limit)
     if not photos:
         raise EmptyDataError(f"{data}: split {split!r}: expected photos, got none")
@@ -83,14 +83,15 @@ def evaluate(
     scores = head.scores(objects.features) / bundle.temperature
     taxonomy, logits, notes = align(scores, bundle.taxonomy, opened.taxonomy)
     objects = _realigned(objects, opened.taxonomy, taxonomy, len(bundle.taxonomy))
-    notes += leaks(bundle, objects)
+    seen = leaks(bundle, objects)
+    notes += [*seen, *runs.limit_notes(opened.index.of_split(split), photos)]
     for note in notes:
         ui.warn(note)
     metrics = {
         "split": split,
         "model": str(model),
         "head": bundle.head,
-        **_measure(logits, objects, taxonomy, bundle, settings),
+        **measure(logits, objects, taxonomy, settings),
         "warnings": notes,
         "quarantined": len(opened.index.quarantined) + len(objects.problems),
     }
@@ -109,7 +110,7 @@ def evaluate(
                 quarantined=opened.index.quarantined + objects.problems,
                 notes=(*opened.index.notes, *notes),
                 settings=settings,
-                unseen=not notes,
+                unseen=not seen,
             ),
         )
     if json is not None:
@@ -139,7 +140,8 @@ def leaks(bundle: Bundle, objects: Objects) -> list[str]:
     seen = set(bundle.fitted_on.photos) & set(content_hashes(objects))
     if seen:
         notes.append(f"leak: {len(seen)} photos of this split were fitted on: the figures are too good")
-    shared = sorted(set(bundle.fitted_on.groups) & set(objects.groups))
+    # A photo without a group is its own, named by its path, which another site may well have too.
+    shared = sorted((set(bundle.fitted_on.groups) & set(objects.groups)) - set(objects.photo_keys))
     if shared:
         notes.append(
             f"leak: {len(shared)} groups of this split were fitted on ({', '.join(shared[:5])}): photos of a group "
@@ -148,21 +150,29 @@ def leaks(bundle: Bundle, objects: Objects) -> list[str]:
     return notes
 
 
-def _with_defaults(settings: Settings, bundle: Bundle, data: Path) -> Settings:
-    given = settings.taxonomy or bundle.given_taxonomy
-    if settings.taxonomy != given:
-        # The model's reading may name classes that this data set does not have: those are left out.
-        names = set(wire.open_dataset(data, settings).index.names)
-        given = {k: v for k, v in given.items() if k in names}
+def _open(data: Path, settings: Settings, bundle: Bundle, format: str, groups_csv: Path | None) -> wire.Opened:
+    """The data set with the model's groups and reading of class names where its own settings say nothing."""
     groups = settings.data.groups if settings.data.groups is not None else bundle.groups
+    section = dataclasses.replace(settings.data, groups=groups, max_pixels=bundle.max_pixels)
+    settings = dataclasses.replace(settings, data=section)
+    opened = wire.open_dataset(data, settings, format=format, groups_csv=groups_csv)
+    if settings.taxonomy:
+        return opened
+    # The model's reading may name classes that this data set does not have: those are left out.
+    given = {k: v for k, v in bundle.given_taxonomy.items() if k in opened.index.names}
     return dataclasses.replace(
-        settings, taxonomy=given, data=dataclasses.replace(settings.data, groups=groups, max_pixels=bundle.max_pixels)
+        opened,
+        taxonomy=read_taxonomy(opened.index.names, given),
+        settings=dataclasses.replace(settings, taxonomy=given),
     )
 
 
-def _named_as(model: Taxonomy, data: Taxonomy) -> Sequence[Any]:
+def _named_as(model: Taxonomy, data: Taxonomy) -> Sequence[ObjectClass]:
+    """The model's classes under the data set's names; one that the data set lacks keeps a name of its own."""
     named = {(c.object_type, c.condition): c.name for c in data.classes}
-    return [dataclasses.replace(c, name=named.get((c.object_type, c.condition), c.name)) for c in model.classes]
+    taken = set(named.values())
+    own = {c: f"{c.name} ({c.label})" if c.name in taken else c.name for c in model.classes}
+    return [dataclasses.replace(c, name=named.get((c.object_type, c.condition), own[c])) for c in model.classes]
 
 
 def _realigned(objects: Objects, data: Taxonomy, taxonomy: Taxonomy, n_model: int) -> Objects:
@@ -171,19 +181,3 @@ def _realigned(objects: Objects, data: Taxonomy, taxonomy: Taxonomy, n_model: in
     mask: Bool = taxonomy.mask(objects.features.object_types)
     mask[:, n_model:] = False  # what the model cannot say is never its answer
     return dataclasses.replace(objects, labels=labels, mask=mask)
-
-
-def _measure(
-    logits: Float64, objects: Objects, taxonomy: Taxonomy, bundle: Bundle, settings: Settings
-) -> dict[str, Any]:
-    return summarise(
-        logits=logits,
-        mask=objects.mask,
-        labels=objects.labels,
-        classes=taxonomy.classes,
-        groups=objects.groups,
-        pairs=objects.pairs,
-        relations=objects.relations,
-        rng=np.random.default_rng(settings.seed),
-        n_resamples=settings.evaluation.resamples,
-    )

@@ -3,51 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import clipspect
 from clipspect.config import Settings
 from clipspect.data.groups import grouped_folds
-from clipspect.encode import FeatureCache, require_text, text_key
+from clipspect.encode import require_text
 from clipspect.errors import EmptyDataError, SplitNotFoundError
 from clipspect.export.bundle import Bundle, FittedOn, save_bundle
 from clipspect.heads import HEADS, head_entry, make_head
-from clipspect.metrics.calibrate import fit_temperature
-from clipspect.metrics.summary import summarise
-from clipspect.prompts.bank import build_prototypes
-from clipspect.prompts.templates import expand
 from clipspect.protocols import Encoder, TextEncoder
-from clipspect.select.crossval import Fold, out_of_fold
 from clipspect.select.ladder import Rung, climb
 from clipspect.tasks import runs, wire
+from clipspect.tasks.estimate import Estimate, cross_validate, estimate_name, measure_out_of_fold
 from clipspect.tasks.objects import Objects, content_hashes, data_hash, label, with_features
+from clipspect.tasks.prototypes import make_prototypes
 from clipspect.tasks.ui import Silent, Ui
-from clipspect.taxonomy import Taxonomy
 from clipspect.types import Float64, Prototypes
 
 FIT_SPLITS = ("train", "valid")
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """The honest estimate of a head and what it rests on.
-
-    Attributes:
-        logits: (N, K) out-of-fold logits, each fold divided by a temperature fitted on the other folds.
-        temperature: Fitted on all out-of-fold logits; goes into the bundle.
-        metrics: `metrics.json` of the logits.
-    """
-
-    logits: Float64
-    temperature: float
-    metrics: dict[str, Any]
 
 
 def fit(
@@ -93,6 +71,7 @@ def fit(
     if not splits:
         raise SplitNotFoundError(f"{data}: expected a split 'train' to fit on, got {list(opened.index.splits)}")
     photos = runs.limited(opened.index.of_split(*splits), limit)
+    limits = runs.limit_notes(opened.index.of_split(*splits), photos)
     if not photos:
         raise EmptyDataError(f"{data}: expected photos in {' or '.join(splits)} to fit on, got none")
     encoder = wire.make_encoder(settings, offline=offline)
@@ -136,7 +115,7 @@ def fit(
     bundle = _refit(chosen, estimate, objects, prototypes, encoder, opened, settings)
     metrics = {
         "split": "+".join(splits),
-        "estimate": f"leave-one-group-out over {len(folds)} folds of {len(set(objects.groups))} groups",
+        "estimate": estimate_name(len(folds), len(set(objects.groups))),
         "head": chosen,
         **estimate.metrics,
         "ladder": [dataclasses.asdict(r) for r in rungs],
@@ -157,7 +136,7 @@ def fit(
             taxonomy=opened.taxonomy,
             rungs=rungs,
             quarantined=opened.index.quarantined + objects.problems,
-            notes=opened.index.notes + opened.taxonomy.notes,
+            notes=(*opened.index.notes, *opened.taxonomy.notes, *limits),
             settings=settings,
         ),
     )
@@ -165,94 +144,11 @@ def fit(
     return out
 
 
-def make_prototypes(encoder: Encoder, settings: Settings, taxonomy: Taxonomy, cache: FeatureCache | None) -> Prototypes:
-    """Prompts of the settings as text vectors; texts that the cache has are not encoded again."""
-    text = require_text(encoder)
-    prompts = expand(
-        taxonomy.classes,
-        settings.prompts.families,
-        words=settings.prompts.words,
-        templates=settings.prompts.templates,
-    )
-    return build_prototypes(
-        prompts,
-        len(taxonomy),
-        functools.partial(encode_texts, text, cache),
-        logit_scale=text.logit_scale,
-        ensemble=settings.prompts.ensemble,
-    )
-
-
-def encode_texts(encoder: TextEncoder, cache: FeatureCache | None, texts: Sequence[str]) -> np.ndarray:
-    """(M, D) unit rows, through the cache."""
-    if cache is None:
-        return encoder.encode_texts(texts)
-    keys = [text_key(encoder.text_id, t) for t in texts]
-    found = dict(zip(keys, cache.get(keys), strict=True))
-    missing = [i for i, key in enumerate(keys) if found[key] is None]
-    if missing:
-        rows = encoder.encode_texts([texts[i] for i in missing])
-        fresh = {keys[i]: rows[j] for j, i in enumerate(missing)}
-        cache.put(fresh)
-        found |= fresh
-    return np.stack([np.asarray(found[key]) for key in keys])
-
-
-def cross_validate(
-    names: Sequence[str],
-    objects: Objects,
-    prototypes: Prototypes | None,
-    folds: Sequence[Fold],
-    settings: Settings,
-    ui: Ui,
-) -> dict[str, Float64]:
-    """Out-of-fold logits of each head."""
-    result = {}
-    with ui.track("cross-validating", len(names)) as step:
-        for name in names:
-            result[name] = out_of_fold(
-                functools.partial(make_head, name, settings.head.options.get(name, {})),
-                objects.features,
-                objects.labels,
-                objects.mask,
-                folds,
-                prototypes=prototypes,
-                seed=settings.seed,
-            )
-            step()
-    return result
-
-
-def measure_out_of_fold(
-    logits: Float64, objects: Objects, folds: Sequence[Fold], taxonomy: Taxonomy, settings: Settings
-) -> Estimate:
-    """Calibrate and measure out-of-fold logits; no fold is scaled by a temperature that it took part in fitting."""
-    scaled = logits.copy()
-    for others, rows in folds:
-        scaled[rows] /= fit_temperature(logits[others], objects.mask[others], objects.labels[others])
-    metrics = measure(scaled, objects, taxonomy, settings)
-    return Estimate(scaled, fit_temperature(logits, objects.mask, objects.labels), metrics)
-
-
-def measure(logits: Float64, objects: Objects, taxonomy: Taxonomy, settings: Settings) -> dict[str, Any]:
-    """`metrics.json` of calibrated logits."""
-    return summarise(
-        logits=logits,
-        mask=objects.mask,
-        labels=objects.labels,
-        classes=taxonomy.classes,
-        groups=objects.groups,
-        pairs=objects.pairs,
-        relations=objects.relations,
-        rng=np.random.default_rng(settings.seed),
-        n_resamples=settings.evaluation.resamples,
-    )
-
-
 def _candidates(settings: Settings, encoder: Encoder) -> list[str]:
     """Rungs to climb: the floor always; the asked-for head, or all that the encoder can carry."""
     if settings.head.name != "auto":
-        head_entry(settings.head.name)
+        if head_entry(settings.head.name).needs_text:
+            require_text(encoder)
         return list(dict.fromkeys(["majority", settings.head.name]))
     has_text = isinstance(encoder, TextEncoder) and "joint" in encoder.spaces
     return [name for name, entry in HEADS.items() if has_text or not entry.needs_text]

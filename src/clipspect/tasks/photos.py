@@ -97,9 +97,10 @@ def _classes_of(folder: Path, bundle: Bundle) -> tuple[tuple[str, ...], Taxonomy
 
 
 def _has_confidences(folder: Path) -> bool:
-    """Whether the first line with content has six fields; a label has five, or an odd number."""
+    """Whether the first row of numbers has six fields; a label has five, or an odd number."""
     for file in sorted(folder.glob("*.txt")) + sorted((folder / "labels").glob("*.txt")):
-        fields = file.read_bytes()[:4096].split(b"\n")[0].split()
-        if fields:
+        with file.open("rb") as stream:
+            fields = stream.readline(4096).split()
+        if fields and fields[0].isdigit():  # not classes.txt, which lies beside labels
             return len(fields) % 2 == 0
     return True

@@ -94,6 +94,13 @@ def limited(photos: Sequence[Photo], limit: int | None) -> tuple[Photo, ...]:
     return tuple(p for p in photos if id(p) in chosen)
 
 
+def limit_notes(photos: Sequence[Photo], used: Sequence[Photo]) -> list[str]:
+    """That figures are of a part of the photos, where they are."""
+    if len(used) == len(photos):
+        return []
+    return [f"only {len(used)} of {len(photos)} photos were used (--limit): figures are of these, spread over groups"]
+
+
 def describe(opened: Opened, ui: Ui) -> None:
     """Say how the classes were read, and what is odd about the data."""
     ui.say("classes as read (override in [taxonomy] of clipspect.toml):")
@@ -112,7 +119,7 @@ def describe(opened: Opened, ui: Ui) -> None:
             "every photo counts as its own group: if photos overlap (a flight line, a site, a day), say so with "
             "--groups, or the estimate is too good"
         )
-    elif opened.settings.data.groups is not None:
+    elif opened.group_rule.pattern is not None or opened.group_rule.table:
         unmatched = [p.key for p in opened.index.photos if opened.group_rule.match(p.key) is None]
         if unmatched:
             ui.warn(f"{len(unmatched)} photos match no group and count as their own; the first: {unmatched[0]}")

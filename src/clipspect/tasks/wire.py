@@ -86,10 +86,10 @@ def checked(settings: Settings) -> Settings:
 
 
 def open_dataset(data: Path, settings: Settings, *, format: str = "auto", groups_csv: Path | None = None) -> Opened:
-    """Read the index and the taxonomy of a data set."""
+    """Read the index and the taxonomy of a data set; `groups_csv` stands in place of `settings.data.groups`."""
     if not data.exists():
         raise DataError(f"{data}: expected a data.yaml or a data set's folder, got nothing there")
-    rule = group_rule(regex=settings.data.groups, csv=groups_csv)
+    rule = group_rule(regex=settings.data.groups if groups_csv is None else None, csv=groups_csv)
     given = settings.data.groups is not None or groups_csv is not None
     index = read_dataset(
         data,

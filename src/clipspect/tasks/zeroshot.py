@@ -17,10 +17,12 @@ from clipspect.heads import make_head
 from clipspect.pipeline.inspect import TwoStage
 from clipspect.protocols import Encoder, Head
 from clipspect.tasks import runs, wire
-from clipspect.tasks.fit import FIT_SPLITS, make_prototypes, measure
+from clipspect.tasks.estimate import measure
+from clipspect.tasks.fit import FIT_SPLITS
 from clipspect.tasks.inspect import DONE, MINE, write_inspections
 from clipspect.tasks.objects import label, with_features
 from clipspect.tasks.photos import find_photos
+from clipspect.tasks.prototypes import make_prototypes
 from clipspect.tasks.ui import Silent, Ui
 from clipspect.taxonomy import Taxonomy, read_taxonomy
 from clipspect.types import RGB, Detection, Detections, ObjectFeatures, Prototypes
@@ -70,6 +72,7 @@ def zeroshot(
     runs.describe(opened, ui)
     splits = [split] if split else [s for s in FIT_SPLITS if s in opened.index.splits]
     photos = runs.limited(opened.index.of_split(*splits), limit)
+    limits = runs.limit_notes(opened.index.of_split(*splits), photos)
     if not photos:
         raise EmptyDataError(f"{data}: expected photos in {splits or list(FIT_SPLITS)}, got none")
     with wire.open_cache() as cache:
@@ -100,7 +103,7 @@ def zeroshot(
             taxonomy=opened.taxonomy,
             rungs=(),
             quarantined=opened.index.quarantined + objects.problems,
-            notes=opened.index.notes + opened.taxonomy.notes,
+            notes=(*opened.index.notes, *opened.taxonomy.notes, *limits),
             settings=settings,
         ),
     )
@@ -141,6 +144,9 @@ def zeroshot_photos(
     # Without boxes nobody says what the object is, so all classes compete: one type, each whole class a condition.
     taxonomy = read_taxonomy(names, {n: ("photo", n) for n in names})
     worded = read_taxonomy(names, settings.taxonomy)
+    if not len(names) == len(taxonomy) == len(worded):
+        notes = "; ".join(dict.fromkeys(taxonomy.notes + worded.notes))
+        raise ConfigError(f"{classes}: expected classes that differ in more than spelling, got: {notes}")
     encoder = wire.make_encoder(settings, offline=offline)
     require_text(encoder)
     found = find_photos(photos)[:limit]
