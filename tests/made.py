@@ -122,7 +122,9 @@ def site(
         split = "test" if line >= lines - test_lines else "train"
         for n in range(photos):
             rng = np.random.default_rng([line, n])
-            pixels = rng.integers(110, 150, (size_px[1], size_px[0], 3)).astype(np.uint8)
+            # Large patches, so that no two photos are near duplicates.
+            patches = Image.fromarray(rng.integers(60, 200, (9, 12, 3)).astype(np.uint8))
+            pixels = np.array(patches.resize(size_px, Image.Resampling.NEAREST))
             rows = []
             for place in range(3):
                 # Every class is in every line, each time at another place.
