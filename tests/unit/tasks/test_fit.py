@@ -175,7 +175,9 @@ def test_no_fold_is_scaled_by_a_temperature_that_it_took_part_in_fitting():
     from clipspect.tasks import estimate
 
     rng = np.random.default_rng(0)
-    logits, labels = rng.standard_normal((40, 3)) * 4, rng.integers(0, 3, 40)
+    labels = rng.integers(0, 3, 40)
+    logits = 2 * np.eye(3)[labels] + rng.standard_normal((40, 3))
+    logits[20:] *= 3  # the second half is surer of itself than the first
     mask, halves = np.ones((40, 3), bool), (np.arange(20), np.arange(20, 40))
     objects = SimpleNamespace(mask=mask, labels=labels)
     with pytest.MonkeyPatch.context() as patch:
