@@ -2,8 +2,9 @@
 
     python benchmarks/spine.py DATA --groups REGEX [--photos 1000]
 
-Prints: seconds and peak memory of the first fit (empty cache) and of a refit with `--head linear`, their ratio, how many
-crops the refit encoded, `clipspect --help`, and the memory of `inspect` after 100 and after N photos (copies of DATA's own).
+Prints: seconds and peak memory of the first fit (empty cache) and of a refit with `--head linear`, their ratio, how
+many crops the refit encoded, `clipspect --help`, and the memory of `inspect` after 100 and after N photos (copies of
+DATA's own).
 """
 
 from __future__ import annotations

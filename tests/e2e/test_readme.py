@@ -44,7 +44,7 @@ def test_the_python_example_runs(workplace: Path) -> None:
     assert len(lines) <= 10
     done = run(["-W", "error", "-c", example], workplace)
     assert done.returncode == 0, done.stderr
-    assert "slope drain" in done.stdout
+    assert "object_type" in done.stdout
     assert (workplace / "inspected.jpg").stat().st_size > 10_000
 
 
