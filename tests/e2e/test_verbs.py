@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import clipspect as package
-from e2e.shell import FAKE, GROUPS, environment, figures, strict_json
+from e2e.shell import FAKE, GROUPS, environment, strict_json
 
 VERBS = [
     ["demo"], ["doctor"], ["info"], ["data", "check"], ["data", "stats"], ["data", "split"], ["data", "convert"],
@@ -89,14 +89,6 @@ def test_results_csv_says_the_same_as_metrics_json(run_folder):
     row = found["overall", "conditional", "accuracy"]
     assert float(row["value"]) == metrics["conditional"]["accuracy"]
     assert [float(row["low"]), float(row["high"])] == metrics["conditional"]["ci95"]["accuracy"]
-
-
-def test_the_config_of_a_run_makes_the_same_run_again(here, run_folder, site, tmp_path):
-    made = here("fit", site, "--config", run_folder / "config.toml", "--out", tmp_path / "again", "--quiet")
-    assert made.out == f"{tmp_path / 'again'}\n"
-    again, first = strict_json(tmp_path / "again/metrics.json"), strict_json(run_folder / "metrics.json")
-    assert figures(again["conditional"]) == figures(first["conditional"])
-    assert (tmp_path / "again/config.toml").read_bytes() == (run_folder / "config.toml").read_bytes()
 
 
 def test_evaluate_writes_a_report_folder_where_no_json_is_asked_for(here, run_folder, site, tmp_path, evaluated):
