@@ -85,6 +85,9 @@ def test_a_class_that_the_model_does_not_know_counts_as_wrong_with_a_note(
     assert got["n"] == evaluated["n"]
     assert got["per_class"][new]["recall"] == 0
     assert got["per_class"][new]["n"] == n
+    joint = got["joint_confusion"]
+    column = joint["classes"].index(new)
+    assert sum(row[column] for row in joint["matrix"]) == 0, "the model said what it does not know"
     (note,) = got["warnings"]
     assert new in note and "count as wrong" in note and note in ran.err
     right = evaluated["conditional"]["accuracy"] * evaluated["n"]
