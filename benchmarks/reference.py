@@ -1,11 +1,11 @@
-"""The plain reference that clipspect is measured against, on any YOLO data set; written without clipspect's heads.
+r"""The plain reference that clipspect is measured against, on any YOLO data set; written without clipspect's heads.
 
 EfficientNet-Lite2 features of five crops (tight, square, tiles along the long side by mean and maximum, context), each
 standardised, side by side; logistic regression with class weights n_max / n_c; leave one group out on train + valid.
 Beside it: each object type's commonest class. Only scikit-learn, torch and Pillow do the work; clipspect is used for
 reading the labels and the object types of the classes.
 
-    python benchmarks/reference.py DATA --groups '^(Lagoon\\w+_[BR]\\d|Stage\\d-Lagoon\\d_R\\d)'
+    python benchmarks/reference.py DATA --groups '^(Lagoon\w+_[BR]\d|Stage\d-Lagoon\d_R\d)'
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def crops(photo: Image.Image, box: tuple[float, float, float, float]) -> dict[st
     def cut(a: float, b: float, c: float, d: float) -> Image.Image:
         a, b, c, d = round(a), round(b), round(max(c, a + 1)), round(max(d, b + 1))
         canvas = Image.new("RGB", (c - a, d - b), GREY)
-        canvas.paste(photo.crop((max(a, 0), max(b, 0), min(c, photo.width), min(d, photo.height))), (max(-a, 0), max(-b, 0)))
+        canvas.paste(
+            photo.crop((max(a, 0), max(b, 0), min(c, photo.width), min(d, photo.height))), (max(-a, 0), max(-b, 0))
+        )
         return canvas
 
     side = max(min(w, h) * 1.2, max(w, h) / TILES)
@@ -76,7 +78,7 @@ def encode(net: EfficientNet, pictures: list[Image.Image]) -> np.ndarray:
 def features(data: Dataset, splits: tuple[str, ...]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, list[str]]:
     """Blocks by view, class of each object, and its group."""
     net = network()
-    of_id = data._opened.taxonomy.class_index_of_id
+    of_id = data.taxonomy.class_index_of_id
     blocks: dict[str, list[np.ndarray]] = {}
     labels, groups, photo_of = [], [], []
     photos = [p for p in data.photos if p.split in splits]
@@ -117,16 +119,13 @@ def out_of_fold(blocks: dict[str, np.ndarray], y: np.ndarray, groups: np.ndarray
     return logits
 
 
-def figures(predicted: np.ndarray, joint: np.ndarray, y: np.ndarray, data: Dataset, photo_of: list[str]) -> dict[str, float]:
+def figures(
+    predicted: np.ndarray, joint: np.ndarray, y: np.ndarray, data: Dataset, photo_of: list[str]
+) -> dict[str, float]:
     condition = np.array([c.condition for c in data.classes])
     normal = np.array([c.is_normal for c in data.classes])
     right = predicted == y
-    pairs = [
-        right[i] and right[j]
-        for i in range(len(y))
-        for j in range(i + 1, len(y))
-        if photo_of[i] == photo_of[j]
-    ]
+    pairs = [right[i] and right[j] for i in range(len(y)) for j in range(i + 1, len(y)) if photo_of[i] == photo_of[j]]
     result = {
         "conditional": right.mean(),
         "joint": (joint == y).mean(),

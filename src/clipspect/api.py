@@ -19,7 +19,7 @@ from clipspect.tasks import runs, wire
 from clipspect.tasks.evaluate import evaluate as evaluate_task
 from clipspect.tasks.fit import fit as fit_task
 from clipspect.tasks.photos import make_detector
-from clipspect.taxonomy import ObjectClass
+from clipspect.taxonomy import ObjectClass, Taxonomy
 from clipspect.types import RGB, Decision, Detection, Photo, Problem, Relation
 from clipspect.types import Inspection as Record
 
@@ -73,6 +73,11 @@ class Dataset:
     def classes(self) -> tuple[ObjectClass, ...]:
         """Classes as (name, object type, condition)."""
         return self._opened.taxonomy.classes
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Classes, and how the class ids of the labels map to them."""
+        return self._opened.taxonomy
 
     @property
     def splits(self) -> tuple[str, ...]:

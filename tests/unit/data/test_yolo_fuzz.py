@@ -110,7 +110,7 @@ def test_every_good_row_is_kept_in_order_and_every_bad_row_is_located(drawn):
         assert [problem.line for problem in problems] == bad
 
 
-@fuzz(400)
+@fuzz(700)
 @given(st.one_of(st.binary(max_size=300), st.text("0123456789.- e\t\n\r,xnaif_\x00٣", max_size=200).map(str.encode)))
 def test_any_bytes_as_a_label_file_give_records_or_located_problems(content):
     kept, problems = parse_labels(content, "a.txt", n_classes=N_CLASSES)
@@ -232,6 +232,7 @@ def test_a_written_data_yaml_comes_back(names, splits):
     assert (spec.path, spec.problems, spec.notes) == (".", (), ())
 
 
-def test_the_fuzzed_files_add_up_to_two_thousand():
+def test_the_fuzzed_files_add_up_to_two_thousand_besides_round_trips():
     tests = [value for name, value in globals().items() if name.startswith("test_") and hasattr(value, "hypothesis")]
-    assert sum(value._hypothesis_internal_use_settings.max_examples for value in tests) >= 2000
+    fuzzed = [value for value in tests if "comes_back" not in value.__name__ and "come_back" not in value.__name__]
+    assert sum(value._hypothesis_internal_use_settings.max_examples for value in fuzzed) >= 2000
