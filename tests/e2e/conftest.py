@@ -41,7 +41,7 @@ def clipspect(base, cache):
 
 @pytest.fixture
 def here(capfd, monkeypatch, cache, tmp_path):
-    """The same command line inside this process, in a folder of the test's own: for what a new process brings nothing."""
+    """The same command line inside this process, in the test's own folder: where a new process would add nothing."""
 
     def run(*args, code=0) -> Ran:
         monkeypatch.setenv("CLIPSPECT_CACHE", str(cache))

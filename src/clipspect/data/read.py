@@ -37,7 +37,9 @@ def _looks_like_yolo(data: Path) -> bool:
 def _looks_like_coco(data: Path) -> bool:
     if data.is_file():
         return data.suffix.lower() == ".json"
-    patterns = ("_annotations.coco.json", "*/_annotations.coco.json", "annotations/*.json", "*.json")
+    patterns = ["_annotations.coco.json", "*/_annotations.coco.json", "annotations/*.json"]
+    if not _looks_like_voc(data):  # which may have any other .json beside it
+        patterns.append("*.json")
     # Hidden files are not looked at: our own conversions to other formats leave a .json of that kind.
     return any(not file.name.startswith(".") for pattern in patterns for file in data.glob(pattern))
 

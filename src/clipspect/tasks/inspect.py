@@ -105,6 +105,8 @@ def write_inspections(
     _write(done, out, subtitle, command)
     counts = tables.summary([d.inspection for d in done])
     ui.say(f"{counts['photos']} photos, {counts['objects']} objects, {counts['quarantined']} photos quarantined")
+    if not counts["objects"] and counts["quarantined"] < counts["photos"]:
+        ui.warn(f"no object in any photo: are the boxes ({finder.id}) those of these photos?")
     for condition, n in counts["by_condition"].items():
         ui.say(f"  {condition:<16} {n}")
     return out

@@ -60,7 +60,7 @@ def make_detector(name: str | None, photos: Sequence[Path], bundle: Bundle) -> L
     if not folder.is_dir():
         raise DetectorError(f"--detector {name}: expected a folder of label files, got nothing there")
     names, taxonomy = _classes_of(folder, bundle)
-    confidences = _has_confidences(folder)
+    confidences = _has_confidences(folder, photos)
 
     def read(photo: Path) -> tuple[Sequence[Annotation] | None, Sequence[Problem]]:
         found = read_predictions(folder, photo, names, confidences=confidences)
@@ -96,11 +96,20 @@ def _classes_of(folder: Path, bundle: Bundle) -> tuple[tuple[str, ...], Taxonomy
     return bundle.class_names, bundle.taxonomy
 
 
-def _has_confidences(folder: Path) -> bool:
-    """Whether the first row of numbers has six fields; a label has five, or an odd number."""
-    for file in sorted(folder.glob("*.txt")) + sorted((folder / "labels").glob("*.txt")):
-        with file.open("rb") as stream:
-            fields = stream.readline(4096).split()
-        if fields and fields[0].isdigit():  # not classes.txt, which lies beside labels
-            return len(fields) % 2 == 0
+def _has_confidences(folder: Path, photos: Sequence[Path]) -> bool:
+    """Whether the first row of these photos has six fields; a label has five, or an odd number."""
+    for photo in photos:
+        for file in (folder / f"{photo.stem}.txt", folder / "labels" / f"{photo.stem}.txt"):
+            fields = _first_row(file)
+            if fields:
+                return len(fields) % 2 == 0
     return True
+
+
+def _first_row(file: Path) -> list[bytes]:
+    """Fields of a file's first row with content; none where there is none, or no file that can be read."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(4096).strip().split(b"\n")[0].split()
+    except OSError:
+        return []  # whoever reads the file for its photo says what is wrong with it

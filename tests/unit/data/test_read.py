@@ -18,6 +18,7 @@ from unit.data.yolo_site import put
         (["Annotations/a.xml", "JPEGImages/a.jpg"], "voc"),
         (["train/a.xml", "train/a.jpg"], "voc"),
         (["Annotations/a.xml", ".clipspect-conversion.json"], "voc"),
+        (["Annotations/a.xml", "notes.json"], "voc"),
         (["train/drain blocked/a.jpg"], "folders"),
         (["drain blocked/a.PNG"], "folders"),
     ],
