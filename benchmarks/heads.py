@@ -89,7 +89,9 @@ def main() -> None:
             seed=settings.seed,
         )
         seconds = (time.perf_counter() - started) / len(folds)
-        print(line(name, given, measure_out_of_fold(logits, objects, folds, opened.taxonomy, settings).metrics, seconds))
+        print(
+            line(name, given, measure_out_of_fold(logits, objects, folds, opened.taxonomy, settings).metrics, seconds)
+        )
 
 
 def line(name: str, given: Mapping[str, Any], m: Mapping[str, Any], seconds: float) -> str:

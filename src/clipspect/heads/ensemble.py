@@ -88,9 +88,7 @@ class Ensemble:
         if unknown := sorted(set(c.options) - set(names)):
             raise HeadError(f"ensemble: options: expected names of its heads {list(names)}, got {unknown}")
         if c.inner_folds < 0 or (c.weights == "fitted" and c.inner_folds < 2) or c.inner_folds == 1:
-            raise HeadError(
-                f"ensemble: inner_folds: expected 2 or more (or 0 with equal weights), got {c.inner_folds}"
-            )
+            raise HeadError(f"ensemble: inner_folds: expected 2 or more (or 0 with equal weights), got {c.inner_folds}")
         return names
 
     def _make(self, name: str) -> Head:

@@ -1,9 +1,9 @@
-"""Gaussian discriminant analysis with a text prior (Wang et al. 2024, "A Hard-to-Beat Baseline for Training-free
-CLIP-based Adaptation", equations 4 to 6).
+"""Gaussian discriminant analysis with a text prior (Wang et al. 2024).
 
-Classes share one covariance S and have one prior: W_c = S^-1 mu_c, b_c = -1/2 mu_c^T S^-1 mu_c, and the scores are
-tau x t^T + alpha (v W + b), without the first part where there is no text. v are the views side by side (or, as in
-the paper, the joint rows). S is the pooled covariance around the class means, shrunk to a multiple of the identity.
+"A Hard-to-Beat Baseline for Training-free CLIP-based Adaptation", equations 4 to 6: classes share one covariance S and
+have one prior, W_c = S^-1 mu_c, b_c = -1/2 mu_c^T S^-1 mu_c, and the scores are tau x t^T + alpha (v W + b), without
+the first part where there is no text. v are the views side by side (or, as in the paper, the joint rows). S is the
+pooled covariance around the class means, shrunk to a multiple of the identity.
 """
 
 from __future__ import annotations
@@ -40,14 +40,15 @@ class GDAConfig:
             scikit-learn's `oas`. `ks`: the paper's own inverse, D ((N - 1) S + tr(S) I)^-1 (Kubokawa and Srivastava).
         space: `views` side by side, or the `joint` rows of the paper.
         text: Whether zero-shot scores are added where the encoder has text.
-        alpha: Weight of the Gaussian part against the text; the paper picks 1e-4 to 1e3 on validation.
+        alpha: Weight of the Gaussian part against the text, which the paper picks from 1e-4 to 1e3 on validation. With
+            more dimensions than objects Gaussians are surer than they should be, hence less than 1.
         spatial: Whether the geometry of the boxes is one more view.
     """
 
     shrinkage: Shrinkage = "ledoit-wolf"
     space: Literal["views", "joint"] = "views"
     text: bool = True
-    alpha: float = 1.0
+    alpha: float = 0.1
     spatial: bool = False
 
 

@@ -10,10 +10,10 @@ from clipspect.heads.arrays import class_weights
 from clipspect.types import Float64, Int64
 
 Balance = Literal["inverse", "oversample", "none"]
-"""`inverse`: weights n_max / n_c. `oversample`: draw until classes are as large as the largest. `none`: as they come."""
+"""`inverse`: weights n_max / n_c. `oversample`: draw until classes are as large as the largest. `none`: nothing."""
 
 Loss = Literal["softmax", "balanced-softmax"]
-"""`balanced-softmax`: log class shares are added to the logits in training only, and classes are not weighed besides."""
+"""`balanced-softmax`: log class shares are added to the logits in training only; classes are not weighed besides."""
 
 
 def sample_weights(

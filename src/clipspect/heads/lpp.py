@@ -117,7 +117,7 @@ def descend(
     offset: Float64,
     config: LPPConfig,
 ) -> tuple[Float64, Float64]:
-    """w and alpha after `config.steps` steps; weights have mean 1."""
+    """Where w and alpha are after `config.steps` steps; weights have mean 1."""
     n, similarity = len(x), x @ vectors.T
     scaled = x * np.sqrt(weights)[:, None]
     lr_w = 4 * n / max(float(np.linalg.norm(scaled, 2)) ** 2, 1e-12)

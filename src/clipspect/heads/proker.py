@@ -80,7 +80,8 @@ class ProKeR:
         own = sample_weights(labels, n_classes, weights, balance=c.class_weight, rng=rng)
         residuals = np.eye(n_classes)[labels][:, self._present] - self._zero_shot(features)
         kernel = affinity(self._keys, self._keys, c.beta)
-        self._dual = np.linalg.solve(kernel + c.lam * np.diag(1 / np.maximum(own, 1e-9)), residuals)
+        ridge = c.lam * np.diag(1 / np.maximum(own, 1e-9))
+        self._dual = np.asarray(np.linalg.solve(kernel + ridge, residuals), dtype=np.float64)
         return self
 
     def scores(self, features: ObjectFeatures) -> Float64:

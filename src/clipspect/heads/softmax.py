@@ -69,9 +69,7 @@ def fit_softmax(
     return theta[: d * n_targets].reshape(d, n_targets), theta[d * n_targets :]
 
 
-def minimise(
-    loss: Callable[[Float64], tuple[float, Float64]], start: Float64, *, max_iter: int, tol: float
-) -> Float64:
+def minimise(loss: Callable[[Float64], tuple[float, Float64]], start: Float64, *, max_iter: int, tol: float) -> Float64:
     """Where L-BFGS ends: no entry of the gradient exceeds `tol`, or after `max_iter` steps."""
     from scipy.optimize import minimize
 

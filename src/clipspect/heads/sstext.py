@@ -1,5 +1,6 @@
-"""SS-Text+ (Silva-Rodriguez et al. 2025, "Few-Shot, Now for Real: Medical VLMs Adaptation without Balanced Sets or
-Validation"): class means of the joint rows, pulled to the text. No training, no validation, any imbalance.
+"""SS-Text+ (Silva-Rodriguez et al. 2025): class means of the joint rows, pulled to the text.
+
+"Few-Shot, Now for Real: Medical VLMs Adaptation without Balanced Sets or Validation": closed form, no validation.
 
 mu_c = t_c + sum over the class of x / (n_c lambda T), the minimum of -mean x mu_c / T + lambda |mu_c - t_c|^2 / 2; the
 scores are tau x mu_c^T / |mu_c|. T is the *temperature* 1 / tau of the paper, so text weighs less as tau grows.

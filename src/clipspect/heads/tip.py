@@ -92,9 +92,7 @@ class Tip:
             self._keys = self._tuned(x, self._zero_shot(features), targets, own, rng)
         return self
 
-    def _tuned(
-        self, x: Float64, zero_shot: Float64, targets: Int64, own: Float64, rng: np.random.Generator
-    ) -> Float64:
+    def _tuned(self, x: Float64, zero_shot: Float64, targets: Int64, own: Float64, rng: np.random.Generator) -> Float64:
         z, basis = reduce_exactly(x)  # every key starts among the objects; a step never leaves their span
         with one_thread():
             keys = tune_keys(z, self._values, zero_shot, targets, own / own.mean(), self.config, rng)
