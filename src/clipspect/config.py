@@ -42,10 +42,10 @@ class DataSettings:
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
-    """Which encoder, and how it runs."""
+    """Which encoder, and how it runs; `batch_size` None leaves it to the encoder, which knows what is quick here."""
 
     id: str = "starter"
-    batch_size: int = 32
+    batch_size: int | None = None
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 

@@ -81,7 +81,7 @@ class Projecting(Protocol):
 class JointFromVisual(Protocol):
     """Encoders whose joint vector is a function of the visual one, so that one pass gives both."""
 
-    def joint_from_visual(self, visual: Float32) -> Float32:
+    def joint_of(self, visual: Float32) -> Float32:
         """(N, D_visual) to (N, D_joint) unit rows, equal to `encode_images(images, "joint")`."""
         ...
 

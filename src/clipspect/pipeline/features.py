@@ -160,7 +160,7 @@ class FeatureExtractor:
         for item, rows in self._run([w for w in pending if w.visual_key is not None], "visual"):
             fresh[str(item.visual_key)] = pool(rows, item.view)
             if item.joint_key is not None and isinstance(self.encoder, JointFromVisual):
-                fresh[item.joint_key] = _unit_mean(self.encoder.joint_from_visual(rows))
+                fresh[item.joint_key] = _unit_mean(self.encoder.joint_of(rows))
         rest = [w for w in pending if w.joint_key is not None and not (derive and w in both)]
         for item, rows in self._run(rest, "joint"):
             fresh[str(item.joint_key)] = _unit_mean(rows)
