@@ -43,7 +43,9 @@ def crops(photo: Image.Image, box: tuple[float, float, float, float]) -> dict[st
     def cut(a: float, b: float, c: float, d: float) -> Image.Image:
         a, b, c, d = round(a), round(b), round(max(c, a + 1)), round(max(d, b + 1))
         canvas = Image.new("RGB", (c - a, d - b), GREY)
-        canvas.paste(photo.crop((max(a, 0), max(b, 0), min(c, photo.width), min(d, photo.height))), (max(-a, 0), max(-b, 0)))
+        canvas.paste(
+            photo.crop((max(a, 0), max(b, 0), min(c, photo.width), min(d, photo.height))), (max(-a, 0), max(-b, 0))
+        )
         return canvas
 
     side = max(min(w, h) * 1.2, max(w, h) / TILES)
@@ -117,16 +119,13 @@ def out_of_fold(blocks: dict[str, np.ndarray], y: np.ndarray, groups: np.ndarray
     return logits
 
 
-def figures(predicted: np.ndarray, joint: np.ndarray, y: np.ndarray, data: Dataset, photo_of: list[str]) -> dict[str, float]:
+def figures(
+    predicted: np.ndarray, joint: np.ndarray, y: np.ndarray, data: Dataset, photo_of: list[str]
+) -> dict[str, float]:
     condition = np.array([c.condition for c in data.classes])
     normal = np.array([c.is_normal for c in data.classes])
     right = predicted == y
-    pairs = [
-        right[i] and right[j]
-        for i in range(len(y))
-        for j in range(i + 1, len(y))
-        if photo_of[i] == photo_of[j]
-    ]
+    pairs = [right[i] and right[j] for i in range(len(y)) for j in range(i + 1, len(y)) if photo_of[i] == photo_of[j]]
     result = {
         "conditional": right.mean(),
         "joint": (joint == y).mean(),

@@ -39,6 +39,9 @@ class DataSettings:
     missing_labels: Literal["quarantine", "background"] = "quarantine"
     max_pixels: int = 178_956_970
 
+    def __post_init__(self) -> None:
+        _at_least(1, max_pixels=self.max_pixels)
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
@@ -47,6 +50,9 @@ class EncoderSettings:
     id: str = "starter"
     batch_size: int | None = None
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+    def __post_init__(self) -> None:
+        _at_least(1, batch_size=self.batch_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,11 @@ class EvaluationSettings:
     max_folds: int = 12
     resamples: int = 1000
 
+    def __post_init__(self) -> None:
+        _at_least(2, max_folds=self.max_folds)
+        # Without an interval no rung could be told from chance.
+        _at_least(20, resamples=self.resamples)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -116,6 +127,9 @@ class Settings:
     prompts: PromptSettings = field(default_factory=PromptSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+
+    def __post_init__(self) -> None:
+        _at_least(0, seed=self.seed)
 
 
 def read_settings(path: Path) -> Settings:
@@ -137,7 +151,9 @@ def parse_settings(table: Mapping[str, Any], where: str) -> Settings:
     """Settings of a parsed TOML document; `where` is the place for error messages."""
     table = dict(table)
     head = table.get("head")
-    if isinstance(head, Mapping):  # `[head.linear]` is friendlier to write than `[head.options.linear]`
+    if isinstance(head, Mapping) and isinstance(
+        head.get("options", {}), Mapping
+    ):  # `[head.linear]` is friendlier to write than `[head.options.linear]`
         options = {k: v for k, v in head.items() if isinstance(v, Mapping) and k != "options"}
         rest = {k: v for k, v in head.items() if k not in options}
         table["head"] = {**rest, "options": {**rest.get("options", {}), **options}}
@@ -165,7 +181,17 @@ def strict(cls: type[T], table: Mapping[str, Any], where: str) -> T:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{where}: unknown key {key!r}, expected one of {sorted(known)}{hint}")
-    return cls(**{key: _convert(hints[key], value, f"{where}: {key}") for key, value in table.items()})
+    values = {key: _convert(hints[key], value, f"{where}: {key}") for key, value in table.items()}
+    try:
+        return cls(**values)
+    except ConfigError as error:  # of its own check of ranges, which does not know the place
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _at_least(least: int, **values: int | None) -> None:
+    for name, value in values.items():
+        if value is not None and value < least:
+            raise ConfigError(f"{name}: expected {least} or more, got {value}")
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401, C901 - one case a type, over any value

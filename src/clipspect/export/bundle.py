@@ -99,7 +99,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> Path:
     }
     write_bytes(folder / WEIGHTS, weights)
     text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
-    seal = hashlib.sha256(text.encode()).hexdigest()
+    seal = hashlib.sha256(text.encode("utf-8", errors="backslashreplace")).hexdigest()  # as `write_text` writes
     write_text(folder / MANIFEST, text[:-1].rstrip() + f',\n "seal": "{seal}"\n}}\n')
     return folder
 

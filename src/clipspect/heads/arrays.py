@@ -14,8 +14,7 @@ from clipspect.types import Bool, Float64, Int64, ObjectFeatures
 SPATIAL = "spatial"
 """Name under which the geometry of the boxes stands beside the views; no view has this name."""
 
-ABSENT_BELOW = 30.0
-"""How far below the lowest class that has an example a class without one is put."""
+_ABSENT_MARGIN = 30.0  # logits: e^-30 of the likeliest class's probability is nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,14 @@ def scaling_from_state(names: Sequence[str], arrays: Mapping[str, np.ndarray]) -
 
 
 def fit_scaling(features: ObjectFeatures, names: Sequence[str]) -> Scaling:
-    """Column means and standard deviations of the named blocks; `SPATIAL` names the geometry of the boxes."""
+    """Column means and standard deviations of the named blocks; `SPATIAL` names the geometry of the boxes.
+
+    Raises:
+        HeadError: No block is named.
+    """
     mean, spread = {}, {}
+    if not names:
+        raise HeadError("features: expected at least one view, got none: name some in [views] heads")
     for name in names:
         block = _block(features, name).astype(np.float64)
         deviation = block.std(axis=0)
@@ -64,21 +69,16 @@ def fit_scaling(features: ObjectFeatures, names: Sequence[str]) -> Scaling:
 
 
 def view_names(features: ObjectFeatures, *, spatial: bool = False) -> list[str]:
-    """Names of the blocks that a head reads.
-
-    Raises:
-        HeadError: There is no view.
-    """
-    if not features.blocks:
-        raise HeadError("fit: expected features of at least one view, got none: name views in [views]")
-    return [*features.blocks, *([SPATIAL] if spatial else [])]
+    """Names of the blocks that a head reads: all views, then perhaps the geometry, which alone is not enough."""
+    return [*features.blocks, SPATIAL] if spatial and features.blocks else list(features.blocks)
 
 
-def check_fit(features: ObjectFeatures, labels: Int64, mask: Bool) -> None:
+def check_fit(features: ObjectFeatures, labels: Int64, mask: Bool, weights: Float64 | None = None) -> None:
     """Refuse what no head can be fitted on.
 
     Raises:
-        HeadError: No objects, lengths that differ, labels out of range, features that are not finite.
+        HeadError: No objects, lengths that differ, labels out of range, features that are not finite, or weights that
+            are negative, not finite or all zero.
     """
     n, k = mask.shape
     if n == 0:
@@ -89,16 +89,43 @@ def check_fit(features: ObjectFeatures, labels: Int64, mask: Bool) -> None:
         )
     if labels.min() < 0 or labels.max() >= k:
         raise HeadError(f"fit: expected labels 0 to {k - 1}, got {labels.min()} to {labels.max()}")
+    _check_weights(weights, n)
     for name, block in [*features.blocks.items(), ("joint", features.joint), ("spatial", features.spatial)]:
+        if block is not None and len(block) != n:
+            raise HeadError(f"fit: features {name!r}: expected {n} rows, got {len(block)}")
         if block is not None and not np.isfinite(block).all():
             row = int(np.argmax(~np.isfinite(block).all(axis=1)))
             raise HeadError(f"fit: features {name!r}: expected finite numbers, got NaN or infinity in row {row}")
+
+
+def _check_weights(weights: Float64 | None, n: int) -> None:
+    if weights is None:
+        return
+    if len(weights) != n:
+        raise HeadError(f"fit: expected as many weights as objects ({n}), got {len(weights)}")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and (weights > 0).any()):
+        raise HeadError(
+            f"fit: weights: expected finite numbers of 0 or more, some above 0, got {weights.min()} to {weights.max()}"
+        )
 
 
 def class_weights(labels: Int64, n_classes: int) -> Float64:
     """(N,) inverse-frequency weights n_max / n_c of each object's class."""
     counts = np.bincount(labels, minlength=n_classes)
     return np.asarray(counts.max() / counts[labels], dtype=np.float64)
+
+
+def below_present(logits: Float64, present: Bool) -> Float64:
+    """Logits whose absent classes are below all present ones, however far out the object lies.
+
+    A class without a training example is never preferred to one that has some.
+
+    Args:
+        logits: (N, K).
+        present: (K,) bool, at least one True.
+    """
+    lowest = logits[:, present].min(axis=1, keepdims=True) - _ABSENT_MARGIN
+    return np.where(present, logits, lowest)
 
 
 def reduce_exactly(x: Float64) -> tuple[Float64, Float64]:
@@ -116,7 +143,9 @@ def reduce_exactly(x: Float64) -> tuple[Float64, Float64]:
     gram = x @ x.T
     with one_thread():
         values, vectors = np.linalg.eigh(gram)
-    keep = values > values[-1] * 1e-12
+    keep = values > max(values[-1], 0.0) * 1e-12
+    if not keep.any():  # all rows are zero: one empty column, as fitting needs some
+        return np.zeros((n, 1)), np.zeros((d, 1))
     root = np.sqrt(values[keep])
     return vectors[:, keep] * root, x.T @ (vectors[:, keep] / root)
 
@@ -135,14 +164,10 @@ def one_thread() -> Iterator[None]:
 
 
 def with_absent(scores: Float64, present: Int64, n_classes: int) -> Float64:
-    """(N, P) scores of the classes that had an example to (N, K): the others lie `ABSENT_BELOW` the lowest of the row.
-
-    So no head prefers a class that it never saw to one that it did, whatever the scale of its scores.
-    """
-    full = np.empty((len(scores), n_classes))
-    full[:] = scores.min(axis=1, keepdims=True, initial=0.0) - ABSENT_BELOW
+    """(N, P) scores of the classes that had an example, `present` (P,), to (N, K) as `below_present` makes them."""
+    full = np.zeros((len(scores), n_classes))
     full[:, present] = scores
-    return full
+    return below_present(full, np.isin(np.arange(n_classes), present))
 
 
 def _block(features: ObjectFeatures, name: str) -> np.ndarray:

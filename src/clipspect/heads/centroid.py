@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from clipspect.heads.arrays import Scaling, check_fit, fit_scaling, scaling_from_state, view_names, with_absent
+from clipspect.heads.options import check_positive
 from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
 
 
@@ -27,6 +28,9 @@ class CentroidConfig:
 
     scale: float = 10.0
     spatial: bool = False
+
+    def __post_init__(self) -> None:
+        check_positive(scale=self.scale)
 
 
 class Centroid:
@@ -52,7 +56,7 @@ class Centroid:
         rng: np.random.Generator,
     ) -> Self:
         """Average each class's objects (see `protocols.Head.fit`)."""
-        check_fit(features, labels, mask)
+        check_fit(features, labels, mask, weights)
         self._scaling = fit_scaling(features, view_names(features, spatial=self.config.spatial))
         self._present, self._means = class_means(self._scaling.apply(features), labels, weights)
         self._n_classes = mask.shape[1]

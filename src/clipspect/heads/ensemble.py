@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from clipspect.errors import HeadError
+from clipspect.errors import ConfigError
 from clipspect.heads.arrays import check_fit, with_absent
 from clipspect.heads.per_type import type_groups
 from clipspect.metrics.calibrate import fit_temperature
@@ -42,6 +42,14 @@ class EnsembleConfig:
     weights: Literal["equal", "fitted"] = "equal"
     inner_folds: int = 3
 
+    def __post_init__(self) -> None:
+        if not self.heads or len(set(self.heads)) < len(self.heads) or "ensemble" in self.heads:
+            raise ConfigError(f"heads: expected different heads other than 'ensemble', got {list(self.heads)}")
+        if unknown := sorted(set(self.options) - set(self.heads)):
+            raise ConfigError(f"options: expected names of the heads {list(self.heads)}, got {unknown}")
+        if self.inner_folds < 0 or self.inner_folds == 1 or (self.weights == "fitted" and not self.inner_folds):
+            raise ConfigError(f"inner_folds: expected 2 or more, or 0 with equal weights, got {self.inner_folds}")
+
 
 class Ensemble:
     """A mixture of fitted heads; scores with numpy alone, as they do."""
@@ -67,8 +75,8 @@ class Ensemble:
         rng: np.random.Generator,
     ) -> Self:
         """Calibrate and weigh members on inner folds, then fit each on all objects (see `protocols.Head.fit`)."""
-        check_fit(features, labels, mask)
-        names = self._check()
+        check_fit(features, labels, mask, weights)
+        names = self.config.heads
         self._group, self._present = type_groups(mask, labels), np.unique(labels)
         inner = self._inner(names, features, labels, prototypes, mask, weights, rng)
         self._temperatures = np.array([_temperature(logits, mask, labels) for logits in inner])
@@ -80,16 +88,6 @@ class Ensemble:
             for n in names
         ]
         return self
-
-    def _check(self) -> tuple[str, ...]:
-        names, c = self.config.heads, self.config
-        if not names or len(set(names)) < len(names) or self.name in names:
-            raise HeadError(f"ensemble: heads: expected different heads other than 'ensemble', got {list(names)}")
-        if unknown := sorted(set(c.options) - set(names)):
-            raise HeadError(f"ensemble: options: expected names of its heads {list(names)}, got {unknown}")
-        if c.inner_folds < 0 or (c.weights == "fitted" and c.inner_folds < 2) or c.inner_folds == 1:
-            raise HeadError(f"ensemble: inner_folds: expected 2 or more (or 0 with equal weights), got {c.inner_folds}")
-        return names
 
     def _make(self, name: str) -> Head:
         from clipspect.heads import make_head  # the registry holds this head too, so it cannot be read before it
@@ -166,7 +164,7 @@ class Ensemble:
             members[name], own = head.state()
             arrays |= {f"{name}/{key}": array for key, array in own.items()}
         settings = {
-            "heads": list(c.heads),
+            "heads": c.heads,
             "options": {name: dict(options) for name, options in c.options.items()},
             "weights": c.weights,
             "inner_folds": c.inner_folds,

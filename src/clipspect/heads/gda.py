@@ -24,6 +24,7 @@ from clipspect.heads.arrays import (
     with_absent,
 )
 from clipspect.heads.centroid import class_means
+from clipspect.heads.options import check_positive
 from clipspect.heads.rows import Rows
 from clipspect.heads.text import Text, read_text, text_from_state
 from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
@@ -51,6 +52,9 @@ class GDAConfig:
     alpha: float = 0.1
     spatial: bool = False
 
+    def __post_init__(self) -> None:
+        check_positive(alpha=self.alpha)
+
 
 class GDA:
     """One shared covariance, solved in closed form; scores with numpy alone."""
@@ -77,7 +81,7 @@ class GDA:
         rng: np.random.Generator,
     ) -> Self:
         """Solve for W and b (see `protocols.Head.fit`)."""
-        check_fit(features, labels, mask)
+        check_fit(features, labels, mask, weights)
         c = self.config
         self._n_classes = mask.shape[1]
         with_text = c.text and prototypes is not None and features.joint is not None

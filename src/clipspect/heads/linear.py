@@ -22,6 +22,7 @@ from clipspect.heads.arrays import (
     with_absent,
 )
 from clipspect.heads.imbalance import Balance, Loss, training_terms
+from clipspect.heads.options import check_at_least, check_positive
 from clipspect.heads.softmax import fit_softmax
 from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
 
@@ -45,6 +46,10 @@ class LinearConfig:
     spatial: bool = False
     max_iter: int = 500
     tol: float = 1e-6
+
+    def __post_init__(self) -> None:
+        check_positive(C=self.C, tol=self.tol)
+        check_at_least(1, max_iter=self.max_iter)
 
 
 class Linear:
@@ -70,7 +75,7 @@ class Linear:
         rng: np.random.Generator,
     ) -> Self:
         """Fit by L-BFGS in float64 (see `protocols.Head.fit`)."""
-        check_fit(features, labels, mask)
+        check_fit(features, labels, mask, weights)
         c, n_classes = self.config, mask.shape[1]
         sample, offset = training_terms(labels, n_classes, weights, balance=c.class_weight, loss=c.loss, rng=rng)
         self._scaling = fit_scaling(features, view_names(features, spatial=c.spatial))

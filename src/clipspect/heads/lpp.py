@@ -15,10 +15,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from clipspect.errors import HeadError
 from clipspect.heads.arrays import check_fit, one_thread, with_absent
 from clipspect.heads.centroid import class_means
 from clipspect.heads.imbalance import Balance, Loss, training_terms
+from clipspect.heads.options import check_at_least
 from clipspect.heads.softmax import cross_entropy
 from clipspect.heads.text import Text, require_text
 from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
@@ -44,6 +44,10 @@ class LPPConfig:
     class_weight: Balance = "inverse"
     loss: Loss = "softmax"
 
+    def __post_init__(self) -> None:
+        check_at_least(1, steps=self.steps, alpha_every=self.alpha_every)
+        check_at_least(0, momentum=self.momentum, alpha_start=self.alpha_start)
+
 
 class LPP:
     """One vector of the joint space a class; scores with numpy alone."""
@@ -66,10 +70,8 @@ class LPP:
         rng: np.random.Generator,
     ) -> Self:
         """Descend on w and alpha in turn (see `protocols.Head.fit`)."""
-        check_fit(features, labels, mask)
+        check_fit(features, labels, mask, weights)
         c, n_classes = self.config, mask.shape[1]
-        if c.alpha_every < 1:
-            raise HeadError(f"lpp: alpha_every: expected 1 or more, got {c.alpha_every}")
         text = require_text(prototypes, n_classes, self.name)
         x = text.joint(features, self.name)
         sample, offset = training_terms(labels, n_classes, weights, balance=c.class_weight, loss=c.loss, rng=rng)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 
+from clipspect.errors import ConfigError
 from clipspect.heads.arrays import check_fit
 from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
 
@@ -17,6 +19,10 @@ class MajorityConfig:
     """Attributes: smoothing: added to every class's count, so that no probability is zero."""
 
     smoothing: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.smoothing < math.inf:
+            raise ConfigError(f"smoothing: expected a number above 0, got {self.smoothing}")
 
 
 class Majority:
@@ -39,7 +45,7 @@ class Majority:
         rng: np.random.Generator,
     ) -> Self:
         """Count classes (see `protocols.Head.fit`)."""
-        check_fit(features, labels, mask)
+        check_fit(features, labels, mask, weights)
         counts = np.bincount(labels, weights=weights, minlength=mask.shape[1]) + self.config.smoothing
         self._logits = np.log(counts / counts.sum())
         return self

@@ -23,6 +23,7 @@ from clipspect.heads.arrays import (
     with_absent,
 )
 from clipspect.heads.imbalance import Balance, Loss, training_terms
+from clipspect.heads.options import check_at_least, check_positive
 from clipspect.heads.softmax import fit_softmax, log_softmax
 from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
 
@@ -46,6 +47,10 @@ class PerTypeConfig:
     spatial: bool = False
     max_iter: int = 500
     tol: float = 1e-6
+
+    def __post_init__(self) -> None:
+        check_positive(C=self.C, tol=self.tol)
+        check_at_least(1, max_iter=self.max_iter)
 
 
 class PerType:
@@ -74,7 +79,7 @@ class PerType:
         rng: np.random.Generator,
     ) -> Self:
         """Fit the types' head and each type's own (see `protocols.Head.fit`); types are read from the mask."""
-        check_fit(features, labels, mask)
+        check_fit(features, labels, mask, weights)
         self._group = type_groups(mask, labels)
         self._present = np.unique(labels)
         self._scaling = fit_scaling(features, view_names(features, spatial=self.config.spatial))

@@ -20,6 +20,7 @@ import numpy as np
 from clipspect.errors import HeadError
 from clipspect.heads.arrays import check_fit, with_absent
 from clipspect.heads.imbalance import Balance, sample_weights
+from clipspect.heads.options import check_positive
 from clipspect.heads.rows import Rows, Space, fit_rows, rows_from_state
 from clipspect.heads.softmax import log_softmax
 from clipspect.heads.text import Text, require_text, text_from_state
@@ -43,6 +44,9 @@ class ProKeRConfig:
     class_weight: Balance = "inverse"
     space: Space = "auto"
     scale: float = 10.0
+
+    def __post_init__(self) -> None:
+        check_positive(beta=self.beta, lam=self.lam, scale=self.scale)
 
 
 class ProKeR:
@@ -69,10 +73,8 @@ class ProKeR:
         rng: np.random.Generator,
     ) -> Self:
         """Solve in closed form (see `protocols.Head.fit`)."""
-        check_fit(features, labels, mask)
+        check_fit(features, labels, mask, weights)
         c, n_classes = self.config, mask.shape[1]
-        if c.lam <= 0 or c.beta <= 0:
-            raise HeadError(f"proker: lam, beta: expected positive numbers, got {c.lam}, {c.beta}")
         self._text = require_text(prototypes, n_classes, self.name)
         self._present = np.unique(labels)
         self._rows = fit_rows(features, c.space, text=True)

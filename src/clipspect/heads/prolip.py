@@ -17,6 +17,7 @@ import numpy as np
 from clipspect.errors import HeadError
 from clipspect.heads.arrays import check_fit, with_absent
 from clipspect.heads.imbalance import Balance, Loss, training_terms
+from clipspect.heads.options import check_at_least, check_positive
 from clipspect.heads.rows import unit_rows
 from clipspect.heads.softmax import cross_entropy, minimise
 from clipspect.heads.text import Text, require_text, text_from_state
@@ -41,6 +42,11 @@ class ProLIPConfig:
     max_iter: int = 50
     tol: float = 1e-5
 
+    def __post_init__(self) -> None:
+        check_at_least(0, lam=0.0 if self.lam is None else self.lam)
+        check_at_least(1, max_iter=self.max_iter)
+        check_positive(tol=self.tol)
+
 
 class ProLIP:
     """One square matrix in front of the prototypes; scores with numpy alone."""
@@ -64,10 +70,8 @@ class ProLIP:
         rng: np.random.Generator,
     ) -> Self:
         """Minimise from the identity (see `protocols.Head.fit`)."""
-        check_fit(features, labels, mask)
+        check_fit(features, labels, mask, weights)
         c, n_classes = self.config, mask.shape[1]
-        if c.lam is not None and c.lam < 0:
-            raise HeadError(f"prolip: lam: expected 0 or more, got {c.lam}")
         self._text = require_text(prototypes, n_classes, self.name)
         x = self._text.joint(features, self.name)
         sample, offset = training_terms(labels, n_classes, weights, balance=c.class_weight, loss=c.loss, rng=rng)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from clipspect.errors import HeadError
 from clipspect.heads.arrays import one_thread
 from clipspect.types import Float64, Int64
 
@@ -55,8 +54,6 @@ def fit_softmax(
     Returns:
         (W (D, P), b (P,)).
     """
-    if C <= 0:
-        raise HeadError(f"C: expected a positive number, got {C}")
     d = x.shape[1]
 
     def loss(theta: Float64) -> tuple[float, Float64]:

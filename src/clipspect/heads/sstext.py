@@ -17,6 +17,7 @@ import numpy as np
 from clipspect.errors import HeadError
 from clipspect.heads.arrays import check_fit, with_absent
 from clipspect.heads.centroid import class_means
+from clipspect.heads.options import check_positive
 from clipspect.heads.rows import unit_rows
 from clipspect.heads.text import Text, require_text, text_from_state
 from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
@@ -27,6 +28,9 @@ class SSTextConfig:
     """Attributes: lam: lambda, the pull of the text; the published code's fixed value, larger means more text."""
 
     lam: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_positive(lam=self.lam)
 
 
 class SSText:
@@ -50,9 +54,7 @@ class SSText:
         rng: np.random.Generator,
     ) -> Self:
         """Solve in closed form (see `protocols.Head.fit`)."""
-        check_fit(features, labels, mask)
-        if self.config.lam <= 0:
-            raise HeadError(f"sstext: lam: expected a positive number, got {self.config.lam}")
+        check_fit(features, labels, mask, weights)
         text = require_text(prototypes, mask.shape[1], self.name)
         self._present, means = class_means(text.joint(features, self.name), labels, weights)
         mixed = text.vectors.copy()

@@ -13,9 +13,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from clipspect.errors import HeadError
 from clipspect.heads.arrays import check_fit, one_thread, reduce_exactly, with_absent
 from clipspect.heads.imbalance import Balance, sample_weights
+from clipspect.heads.options import check_at_least, check_positive
 from clipspect.heads.proker import affinity
 from clipspect.heads.rows import Rows, Space, fit_rows, rows_from_state
 from clipspect.heads.softmax import cross_entropy
@@ -51,6 +51,11 @@ class TipConfig:
     lr: float = 1e-3
     weight_decay: float = 0.01
 
+    def __post_init__(self) -> None:
+        check_positive(alpha=self.alpha, beta=self.beta, lr=self.lr)
+        check_at_least(1, epochs=self.epochs, batch=self.batch)
+        check_at_least(0, weight_decay=self.weight_decay)
+
 
 class Tip:
     """N keys and values; scores with numpy alone."""
@@ -77,10 +82,8 @@ class Tip:
         rng: np.random.Generator,
     ) -> Self:
         """Keep the objects as keys; with `finetune`, train them (see `protocols.Head.fit`)."""
-        check_fit(features, labels, mask)
+        check_fit(features, labels, mask, weights)
         c, self._n_classes = self.config, mask.shape[1]
-        if min(c.alpha, c.beta) <= 0 or min(c.epochs, c.batch) < 1:
-            raise HeadError(f"tip: expected positive alpha, beta, epochs and batch, got {c}")
         has_text = prototypes is not None and features.joint is not None
         self._text = read_text(prototypes, self._n_classes, self.name) if has_text and prototypes is not None else None
         self._rows = fit_rows(features, c.space, text=has_text)

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from clipspect.errors import HeadError
+from clipspect.heads.arrays import check_fit
 from clipspect.prompts.ensemble import class_scores, debiased_weights
 from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
 
@@ -41,7 +42,9 @@ class ZeroShot:
         """Keep the prototypes; with `score-weighted`, weigh templates on the unlabelled features."""
         if prototypes is None:
             raise HeadError("zeroshot: expected prototypes, got none: the encoder has no text side")
-        self._prototypes = prototypes
+        if len(features):  # nothing is learnt, so none are needed
+            check_fit(features, labels, mask, weights)
+        self._prototypes, self._weights = prototypes, {}
         if prototypes.ensemble == "score-weighted" and len(features):
             self._weights = debiased_weights(_joint(features), prototypes)
         return self

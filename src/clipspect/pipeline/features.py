@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from clipspect.data import images
-from clipspect.data.views import View, crop, pool
+from clipspect.data.views import View, crop
 from clipspect.encode.cache import FeatureCache, feature_key
 from clipspect.errors import ImageError
+from clipspect.pipeline.batches import Batches, Wanted
 from clipspect.prompts.templates import context_of
-from clipspect.protocols import Encoder, JointFromVisual, Space
+from clipspect.protocols import Encoder, Space
 from clipspect.spatial.features import box_features
-from clipspect.types import RGB, Detections, Float32, ObjectFeatures, Problem, PromptContext
-
-_FLUSH_CROPS = 256  # bounds memory: 256 crops of 260 px are 52 MB
+from clipspect.types import RGB, Box, Detections, Float32, ObjectFeatures, Problem, PromptContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +57,6 @@ class Extracted:
     encoded_crops: int
 
 
-@dataclass(slots=True)
-class _Wanted:
-    """One view of one object whose features are still to be encoded."""
-
-    view: View
-    visual_key: str | None
-    joint_key: str | None
-    crops: list[RGB] = field(default_factory=list)
-
-
 class FeatureExtractor:
     """Crops, encodes and pools; what is in the cache is not encoded again, nor is its photo decoded."""
 
@@ -100,84 +89,51 @@ class FeatureExtractor:
 
     def extract(self, photos: Sequence[PhotoObjects], on_photo: Callable[[], None] = lambda: None) -> Extracted:
         """Features of all objects of the photos. A photo that cannot be read is reported, not fatal."""
-        vectors: dict[str, Float32] = {}
-        pending: list[_Wanted] = []
+        batches = Batches(self.encoder, self.cache)
         problems: list[Problem] = []
         keys: list[list[dict[str, str]]] = []
-        encoded = 0
         for photo in photos:
             try:
-                photo_keys, wanted = self._prepare(photo, vectors)
+                keys.append(self._ask(photo, batches))
             except ImageError as error:
                 problems.append(Problem(photo.key, None, error.code, str(error)))
-                photo_keys, wanted = [], []
-            keys.append(photo_keys)
-            pending += wanted
-            if sum(len(w.crops) for w in pending) >= _FLUSH_CROPS:
-                encoded += self._encode(pending, vectors)
-                pending = []
+                keys.append([])
             on_photo()
-        encoded += self._encode(pending, vectors)
-        features, photo_index, object_index = self._assemble(photos, keys, vectors)
-        return Extracted(features, photo_index, object_index, tuple(problems), encoded)
+        batches.flush()
+        features, photo_index, object_index = self._assemble(photos, keys, batches.vectors)
+        return Extracted(features, photo_index, object_index, tuple(problems), batches.encoded_crops)
 
-    def _prepare(self, photo: PhotoObjects, vectors: dict[str, Float32]) -> tuple[list[dict[str, str]], list[_Wanted]]:
+    def _ask(self, photo: PhotoObjects, batches: Batches) -> list[dict[str, str]]:
+        """Keys of the photo's objects by slot; what is not known yet is cropped and put into `batches`."""
         if not photo.detections:
-            return [], []
+            return []
         digest = images.content_hash(photo.path) if photo.image is None or self.cache is not None else photo.key
         photo_keys = [self._keys(digest, d.box_xyxy_px) for d in photo.detections]
-        flat = [key for slots in photo_keys for key in slots.values() if key not in vectors]
-        if self.cache is not None:
-            found = self.cache.get(flat)
-            vectors.update({k: v for k, v in zip(flat, found, strict=True) if v is not None})
-        if all(key in vectors for key in flat):
-            return photo_keys, []
+        if not batches.missing([key for slots in photo_keys for key in slots.values()]):
+            return photo_keys
         image = images.read(photo.path, max_pixels=self.max_pixels) if photo.image is None else photo.image
-        wanted = []
         for detection, slots in zip(photo.detections, photo_keys, strict=True):
-            for item in self._missing(slots, vectors):
-                item.crops = crop(image, detection.box_xyxy_px, item.view, self.encoder.input_px)
-                wanted.append(item)
-        return photo_keys, wanted
+            for wanted in self._wanted(slots, batches):
+                wanted.crops = crop(image, detection.box_xyxy_px, wanted.view, self.encoder.input_px)
+                batches.add(wanted)
+        return photo_keys
 
-    def _keys(self, digest: str, box_xyxy_px: tuple[float, float, float, float]) -> dict[str, str]:
-        slots = {v.name: feature_key(self.encoder.id, "visual", v.name, digest, box_xyxy_px) for v in self.views}
+    def _keys(self, digest: str, box_xyxy_px: Box) -> dict[str, str]:
+        slots = {v.name: self._key("visual", v, digest, box_xyxy_px) for v in self.views}
         if self.joint_view is not None:
-            slots["joint"] = feature_key(self.encoder.id, "joint", self.joint_view.name, digest, box_xyxy_px)
+            slots["joint"] = self._key("joint", self.joint_view, digest, box_xyxy_px)
         return slots
 
-    def _missing(self, slots: dict[str, str], vectors: dict[str, Float32]) -> list[_Wanted]:
-        wanted = {v.name: _Wanted(v, slots[v.name], None) for v in self.views if slots[v.name] not in vectors}
-        if self.joint_view is not None and slots["joint"] not in vectors:
-            item = wanted.setdefault(self.joint_view.name, _Wanted(self.joint_view, None, None))
+    def _key(self, space: Space, view: View, digest: str, box_xyxy_px: Box) -> str:
+        # All objects of a photo share the view of the whole photo.
+        return feature_key(self.encoder.id, space, view.name, digest, None if view.kind == "image" else box_xyxy_px)
+
+    def _wanted(self, slots: dict[str, str], batches: Batches) -> list[Wanted]:
+        wanted = {v.name: Wanted(v, slots[v.name], None) for v in self.views if not batches.knows(slots[v.name])}
+        if self.joint_view is not None and not batches.knows(slots["joint"]):
+            item = wanted.setdefault(self.joint_view.name, Wanted(self.joint_view, None, None))
             item.joint_key = slots["joint"]
         return list(wanted.values())
-
-    def _encode(self, pending: Sequence[_Wanted], vectors: dict[str, Float32]) -> int:
-        fresh: dict[str, Float32] = {}
-        both = [w for w in pending if w.visual_key is not None and w.joint_key is not None]
-        derive = isinstance(self.encoder, JointFromVisual)
-        for item, rows in self._run([w for w in pending if w.visual_key is not None], "visual"):
-            fresh[str(item.visual_key)] = pool(rows, item.view)
-            if item.joint_key is not None and isinstance(self.encoder, JointFromVisual):
-                fresh[item.joint_key] = _unit_mean(self.encoder.joint_of(rows))
-        rest = [w for w in pending if w.joint_key is not None and not (derive and w in both)]
-        for item, rows in self._run(rest, "joint"):
-            fresh[str(item.joint_key)] = _unit_mean(rows)
-        if self.cache is not None and fresh:
-            self.cache.put(fresh)
-        vectors.update(fresh)
-        return sum(len(w.crops) for w in pending)
-
-    def _run(self, items: Sequence[_Wanted], space: Space) -> Iterable[tuple[_Wanted, Float32]]:
-        crops = [c for item in items for c in item.crops]
-        if not crops:
-            return
-        rows = self.encoder.encode_images(crops, space)
-        start = 0
-        for item in items:
-            yield item, rows[start : start + len(item.crops)]
-            start += len(item.crops)
 
     def _assemble(
         self, photos: Sequence[PhotoObjects], keys: Sequence[list[dict[str, str]]], vectors: dict[str, Float32]
@@ -211,8 +167,3 @@ class FeatureExtractor:
 
 def _stack(rows: Sequence[Float32]) -> Float32:
     return np.stack(rows) if rows else np.zeros((0, 0), dtype=np.float32)
-
-
-def _unit_mean(rows: Float32) -> Float32:
-    mean = rows.mean(axis=0)
-    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)

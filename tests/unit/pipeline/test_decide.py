@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from clipspect.metrics.summary import predict
+from clipspect.pipeline.decide import decide
+from clipspect.types import Detection, Scores
+from made import taxonomy_of
+
+TAXONOMY = taxonomy_of()  # drain: normal blocked damaged, rock toe: normal damaged, vegetation
+
+
+def decided(object_type, logits, temperature=1.0):
+    scores = Scores(np.array([logits], dtype=np.float64), TAXONOMY.mask([object_type]))
+    return decide((Detection((0, 0, 1, 1), object_type),), scores, TAXONOMY, temperature=temperature)[0]
+
+
+def test_the_likeliest_condition_of_the_type_wins_and_no_other_types_does():
+    decision = decided("drain", [0.0, np.log(3), 0.0, 99.0, 99.0, 99.0])
+    assert (decision.condition, decision.class_name) == ("blocked", "drain blocked")
+    assert decision.probabilities == pytest.approx({"normal": 0.2, "blocked": 0.6, "damaged": 0.2})
+    assert decision.probability == pytest.approx(0.6) and decision.abstained is None
+    assert decision.label == "drain blocked"
+
+
+def test_the_temperature_divides_the_logits_and_keeps_the_winner():
+    decision = decided("rock toe", [0, 0, 0, 0, 4 * np.log(3), 0], temperature=4.0)
+    assert decision.probabilities == pytest.approx({"normal": 0.25, "damaged": 0.75})
+
+
+def test_a_type_with_one_condition_is_certain():
+    decision = decided("vegetation", [9, 9, 9, 9, 9, -50])
+    assert (decision.condition, decision.probability) == ("normal", 1.0)
+
+
+def test_an_unknown_type_is_abstained_from_with_the_known_ones_named():
+    decision = decided("lamp post", [1.0] * 6)
+    assert decision.condition is None and decision.class_name is None and decision.probabilities == {}
+    assert "'lamp post'" in decision.abstained and "rock toe" in decision.abstained
+    assert decision.label == "lamp post ?"
+
+
+def test_it_says_what_the_metrics_count():
+    rng = np.random.default_rng(0)
+    types = [str(t) for t in rng.choice(TAXONOMY.object_types, 200)]
+    logits, mask = rng.standard_normal((200, 6)) * 50, TAXONOMY.mask(types)
+    said = decide(tuple(Detection((0, 0, 1, 1), t) for t in types), Scores(logits, mask), TAXONOMY, temperature=3.0)
+    given = [TAXONOMY.index[d.detection.object_type, d.condition] for d in said]
+    assert given == predict(logits, mask).tolist()
+
+
+def test_no_object_gives_no_decision():
+    assert decide((), Scores(np.zeros((0, 6)), TAXONOMY.mask([])), TAXONOMY, temperature=1.0) == ()
