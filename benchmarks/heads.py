@@ -43,8 +43,9 @@ VARIANTS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("tip", {"finetune": True}),
     ("tip", {"space": "views"}),
     ("tip", {"space": "views", "finetune": True}),
-    ("proker", {"space": "views"}),
-    ("proker", {"space": "views", "lam": 0.1}),
+    ("proker", {"space": "joint"}),
+    ("proker", {"lam": 0.1}),
+    ("proker", {"lam": 10.0}),
     ("ensemble", {"weights": "fitted"}),
     ("ensemble", {"heads": ["linear", "gda", "per-type"]}),
 )

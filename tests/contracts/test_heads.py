@@ -15,6 +15,9 @@ from made import NAMES, bundle_of, objects_of, only, prototypes_of, taxonomy_of
 LEARNS_NOTHING = {"zeroshot"}
 """Heads that never look at labels: they can say classes that no training object has, and need no object at all."""
 
+ORDER_MATTERS = {"ensemble"}
+"""Heads whose inner folds are runs of consecutive objects, so that the objects of a photo stay together."""
+
 LABELS = [0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 5, 5]
 """Imbalanced, every class there."""
 
@@ -122,6 +125,8 @@ def test_one_instance_fitted_twice_forgets_the_first_time(name):
 
 
 def test_the_order_of_the_training_objects_does_not_matter(name):
+    if name in ORDER_MATTERS:
+        pytest.skip("takes neighbours in the order of the objects for neighbours in the field")
     rows = np.random.default_rng(1).permutation(len(LABELS))
     straight, shuffled = fitted(name).scores(new_objects()), fitted(name, rows=rows).scores(new_objects())
     np.testing.assert_allclose(shuffled, straight, atol=1e-5)

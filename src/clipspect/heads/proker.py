@@ -35,14 +35,14 @@ class ProKeRConfig:
         beta: Sharpness of the kernel.
         lam: lambda, the pull to zero-shot.
         class_weight: Against imbalance, through D.
-        space: What the kernel compares: `auto` and `joint` are the paper's, `views` the view blocks.
+        space: What the kernel compares: `joint` (or `auto`) is the paper's; the views see more of an object.
         scale: Of the scores; changes no decision, and calibration scales it anyway.
     """
 
     beta: float = 1.0
     lam: float = 1.0
     class_weight: Balance = "inverse"
-    space: Space = "auto"
+    space: Space = "views"
     scale: float = 10.0
 
     def __post_init__(self) -> None:

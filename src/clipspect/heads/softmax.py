@@ -39,7 +39,8 @@ def fit_softmax(
 ) -> tuple[Float64, Float64]:
     """Multinomial logistic regression: minimise C sum_i w_i CE(x_i W + b + offset, y_i) + |W|^2 / 2.
 
-    The objective is scikit-learn's `LogisticRegression`; it is written out because that one knows no offset.
+    The objective is scikit-learn's `LogisticRegression` (which penalises two classes as one difference, so that C counts
+    half there); it is written out because that one knows no offset.
 
     Args:
         x: (N, D).
@@ -55,12 +56,13 @@ def fit_softmax(
         (W (D, P), b (P,)).
     """
     d = x.shape[1]
+    strength = 2 / C if n_targets == 2 else 1 / C
 
     def loss(theta: Float64) -> tuple[float, Float64]:
         w = theta[: d * n_targets].reshape(d, n_targets)
         value, slope = cross_entropy(x @ w + theta[d * n_targets :] + offset, targets, weights)
-        gradient = np.concatenate([(x.T @ slope + w / C).ravel(), slope.sum(axis=0)])
-        return value + float((w * w).sum()) / (2 * C), gradient
+        gradient = np.concatenate([(x.T @ slope + strength * w).ravel(), slope.sum(axis=0)])
+        return value + strength / 2 * float((w * w).sum()), gradient
 
     theta = minimise(loss, np.zeros((d + 1) * n_targets), max_iter=max_iter, tol=tol * float(weights.sum()))
     return theta[: d * n_targets].reshape(d, n_targets), theta[d * n_targets :]
