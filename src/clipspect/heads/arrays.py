@@ -128,26 +128,51 @@ def below_present(logits: Float64, present: Bool) -> Float64:
     return np.where(present, logits, lowest)
 
 
-def reduce_exactly(x: Float64) -> tuple[Float64, Float64]:
-    """Rotate N rows of D > N columns into at most N columns without changing any inner product.
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """Rows in few dimensions, and the way back for what is fitted on them.
 
-    An L2-penalised linear model is invariant to rotation, so fitting it on `z` and mapping its weights back with
-    `basis` gives the same model as fitting on `x`, at a fraction of the cost.
+    An L2-penalised linear model is invariant to rotation, so fitting it on `z` and mapping its weights back gives the
+    same model as fitting on the wide rows, at a fraction of the cost.
 
-    Returns:
-        (z (N, R), basis (D, R)) with z = x @ basis and z @ z.T = x @ x.T.
+    Attributes:
+        z: (N, R) rotated rows, R at most N; all inner products are those of the rows.
+        rows: (N, D) the rows.
+        back: (N, R) with z = rows @ rows.T @ back, or None where nothing was rotated.
     """
+
+    z: Float64
+    rows: Float64
+    back: Float64 | None
+
+    def lift(self, weights: Float64) -> Float64:
+        """(R, P) weights of z to the (D, P) weights of the rows that give the same products."""
+        return weights if self.back is None else np.asarray(self.rows.T @ (self.back @ weights), dtype=np.float64)
+
+
+def rotate(x: Float64) -> Rotation:
+    """Rotate N rows of D > N columns into at most N columns without changing any inner product."""
     n, d = x.shape
     if d <= n:
-        return x, np.eye(d)
+        return Rotation(x, x, None)
     gram = x @ x.T
     with one_thread():
         values, vectors = np.linalg.eigh(gram)
     keep = values > max(values[-1], 0.0) * 1e-12
     if not keep.any():  # all rows are zero: one empty column, as fitting needs some
-        return np.zeros((n, 1)), np.zeros((d, 1))
+        return Rotation(np.zeros((n, 1)), x, np.zeros((n, 1)))
     root = np.sqrt(values[keep])
-    return vectors[:, keep] * root, x.T @ (vectors[:, keep] / root)
+    return Rotation(vectors[:, keep] * root, x, vectors[:, keep] / root)
+
+
+def reduce_exactly(x: Float64) -> tuple[Float64, Float64]:
+    """As `rotate`, with the basis written out.
+
+    Returns:
+        (z (N, R), basis (D, R)) with z = x @ basis and z @ z.T = x @ x.T.
+    """
+    rotation = rotate(x)
+    return rotation.z, rotation.lift(np.eye(rotation.z.shape[1]))
 
 
 @contextlib.contextmanager

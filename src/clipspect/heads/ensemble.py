@@ -32,14 +32,14 @@ class EnsembleConfig:
     Attributes:
         heads: Names of the members, each at most once.
         options: Member name to its own settings.
-        weights: `equal`, or `fitted`: the mixture that makes the inner folds' answers likeliest.
+        mixture: Weights of the members: `equal`, or `fitted`: those that make the inner folds' answers likeliest.
         inner_folds: For temperatures and weights. Folds are runs of consecutive objects: objects come photo by photo
             and photos in the order of their names, so that neighbours stay together; 0 takes members as they are.
     """
 
     heads: tuple[str, ...] = ("linear", "gda")
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    weights: Literal["equal", "fitted"] = "equal"
+    mixture: Literal["equal", "fitted"] = "equal"
     inner_folds: int = 3
 
     def __post_init__(self) -> None:
@@ -47,8 +47,8 @@ class EnsembleConfig:
             raise ConfigError(f"heads: expected different heads other than 'ensemble', got {list(self.heads)}")
         if unknown := sorted(set(self.options) - set(self.heads)):
             raise ConfigError(f"options: expected names of the heads {list(self.heads)}, got {unknown}")
-        if self.inner_folds < 0 or self.inner_folds == 1 or (self.weights == "fitted" and not self.inner_folds):
-            raise ConfigError(f"inner_folds: expected 2 or more, or 0 with equal weights, got {self.inner_folds}")
+        if self.inner_folds < 0 or self.inner_folds == 1 or (self.mixture == "fitted" and not self.inner_folds):
+            raise ConfigError(f"inner_folds: expected 2 or more, or 0 with an equal mixture, got {self.inner_folds}")
 
 
 class Ensemble:
@@ -81,7 +81,7 @@ class Ensemble:
         inner = self._inner(names, features, labels, prototypes, mask, weights, rng)
         self._temperatures = np.array([_temperature(logits, mask, labels) for logits in inner])
         self._weights = np.full(len(names), 1 / len(names))
-        if self.config.weights == "fitted" and len(inner[0]):
+        if self.config.mixture == "fitted" and len(inner[0]):
             self._weights = self._mixture(inner, labels, weights)
         self._members = [
             self._make(n).fit(features, labels, prototypes=prototypes, mask=mask, weights=weights, rng=rng)
@@ -166,7 +166,7 @@ class Ensemble:
         settings = {
             "heads": c.heads,
             "options": {name: dict(options) for name, options in c.options.items()},
-            "weights": c.weights,
+            "mixture": c.mixture,
             "inner_folds": c.inner_folds,
             "members": members,
         }

@@ -18,7 +18,8 @@ from clipspect.heads.arrays import (
     Scaling,
     check_fit,
     fit_scaling,
-    reduce_exactly,
+    one_thread,
+    rotate,
     scaling_from_state,
     view_names,
     with_absent,
@@ -89,11 +90,12 @@ class GDA:
         names = view_names(features, spatial=c.spatial) if c.space == "views" else []
         self._scaling = fit_scaling(features, names) if c.space == "views" else None
         x = self._rows(features)
-        z, basis = reduce_exactly(x)
+        rotation = rotate(x)
+        z = rotation.z
         self._present, means = class_means(z, labels, weights)
         residuals = z - means[np.searchsorted(self._present, labels)]
         w = _solve(residuals, weights, means.T, x.shape[1], c.shrinkage)
-        self._coef = basis @ w
+        self._coef = rotation.lift(w)
         self._intercept = -0.5 * (means.T * w).sum(axis=0)
         return self
 
@@ -139,7 +141,9 @@ def _solve(residuals: Float64, weights: Float64 | None, means: Float64, width: i
     if not covariance.any():
         return means.copy()  # one object a class: nothing is known of the spread, which leaves the nearest mean
     keep, ridge = shrunk(residuals, covariance, width, shrinkage)
-    return np.asarray(np.linalg.solve(keep * covariance + ridge * np.eye(len(covariance)), means), dtype=np.float64)
+    with one_thread():
+        solved = np.linalg.solve(keep * covariance + ridge * np.eye(len(covariance)), means)
+    return np.asarray(solved, dtype=np.float64)
 
 
 def shrunk(residuals: Float64, covariance: Float64, width: int, shrinkage: Shrinkage) -> tuple[float, float]:

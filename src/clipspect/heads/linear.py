@@ -16,7 +16,7 @@ from clipspect.heads.arrays import (
     Scaling,
     check_fit,
     fit_scaling,
-    reduce_exactly,
+    rotate,
     scaling_from_state,
     view_names,
     with_absent,
@@ -79,10 +79,10 @@ class Linear:
         c, n_classes = self.config, mask.shape[1]
         sample, offset = training_terms(labels, n_classes, weights, balance=c.class_weight, loss=c.loss, rng=rng)
         self._scaling = fit_scaling(features, view_names(features, spatial=c.spatial))
-        z, basis = reduce_exactly(self._scaling.apply(features))
+        rotation = rotate(self._scaling.apply(features))
         self._present, targets = np.unique(labels, return_inverse=True)
         coef, intercept = fit_softmax(
-            z,
+            rotation.z,
             targets,
             len(self._present),
             weights=sample,
@@ -91,8 +91,8 @@ class Linear:
             max_iter=c.max_iter,
             tol=c.tol,
         )
-        self._coef = np.zeros((basis.shape[0], n_classes))
-        self._coef[:, self._present] = basis @ coef
+        self._coef = np.zeros((rotation.rows.shape[1], n_classes))
+        self._coef[:, self._present] = rotation.lift(coef)
         self._intercept = np.zeros(n_classes)
         self._intercept[self._present] = intercept
         return self

@@ -17,7 +17,7 @@ from clipspect.heads.arrays import (
     Scaling,
     check_fit,
     fit_scaling,
-    reduce_exactly,
+    rotate,
     scaling_from_state,
     view_names,
     with_absent,
@@ -83,34 +83,34 @@ class PerType:
         self._group = type_groups(mask, labels)
         self._present = np.unique(labels)
         self._scaling = fit_scaling(features, view_names(features, spatial=self.config.spatial))
-        z, basis = reduce_exactly(self._scaling.apply(features))
-        types = self._group[labels]
-        self._type_coef, self._type_intercept = self._head(z, basis, types, self._group.max() + 1, weights, rng)
-        self._coef, self._intercept = np.zeros((basis.shape[0], len(self._group))), np.zeros(len(self._group))
+        rotation = rotate(self._scaling.apply(features))
+        z, types = rotation.z, self._group[labels]
+        type_coef, self._type_intercept = self._head(z, types, self._group.max() + 1, weights, rng)
+        class_coef, self._intercept = np.zeros((z.shape[1], len(self._group))), np.zeros(len(self._group))
         for group in np.unique(types):
             rows = np.flatnonzero(types == group)
             own = None if weights is None else weights[rows]
-            coef, intercept = self._head(z[rows], basis, labels[rows], len(self._group), own, rng)
-            self._coef += coef
+            coef, intercept = self._head(z[rows], labels[rows], len(self._group), own, rng)
+            class_coef += coef
             self._intercept += intercept
+        self._type_coef, self._coef = rotation.lift(type_coef), rotation.lift(class_coef)
         return self
 
     def _head(
         self,
         z: Float64,
-        basis: Float64,
         targets: Int64,
         n_targets: int,
         weights: Float64 | None,
         rng: np.random.Generator,
     ) -> tuple[Float64, Float64]:
-        """(D, T) and (T,), zero for targets that do not occur."""
+        """(R, T) and (T,), zero for targets that do not occur."""
         c = self.config
-        coef, intercept = np.zeros((basis.shape[0], n_targets)), np.zeros(n_targets)
+        coef, intercept = np.zeros((z.shape[1], n_targets)), np.zeros(n_targets)
         present, positions = np.unique(targets, return_inverse=True)
         if len(present) > 1:
             sample, offset = training_terms(targets, n_targets, weights, balance=c.class_weight, loss=c.loss, rng=rng)
-            w, intercept[present] = fit_softmax(
+            coef[:, present], intercept[present] = fit_softmax(
                 z,
                 positions,
                 len(present),
@@ -120,7 +120,6 @@ class PerType:
                 max_iter=c.max_iter,
                 tol=c.tol,
             )
-            coef[:, present] = basis @ w
         return coef, intercept
 
     def scores(self, features: ObjectFeatures) -> Float64:

@@ -18,13 +18,13 @@ from typing import Any, Self
 import numpy as np
 
 from clipspect.errors import HeadError
-from clipspect.heads.arrays import check_fit, with_absent
+from clipspect.heads.arrays import check_fit, one_thread, with_absent
 from clipspect.heads.imbalance import Balance, sample_weights
 from clipspect.heads.options import check_positive
 from clipspect.heads.rows import Rows, Space, fit_rows, rows_from_state
 from clipspect.heads.softmax import log_softmax
 from clipspect.heads.text import Text, require_text, text_from_state
-from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
+from clipspect.types import Bool, Float32, Float64, Int64, ObjectFeatures, Prototypes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class ProKeR:
         self.config = config or ProKeRConfig()
         self._rows = Rows(None)
         self._text = Text(np.zeros((0, 0)), 1.0)
-        self._keys = np.zeros((0, 0))
+        self._keys = np.zeros((0, 0), dtype=np.float32)
         self._dual = np.zeros((0, 0))
         self._present = np.zeros(0, dtype=np.int64)
 
@@ -78,12 +78,13 @@ class ProKeR:
         self._text = require_text(prototypes, n_classes, self.name)
         self._present = np.unique(labels)
         self._rows = fit_rows(features, c.space, text=True)
-        self._keys = self._rows(features)
+        self._keys = self._rows(features).astype(np.float32)
         own = sample_weights(labels, n_classes, weights, balance=c.class_weight, rng=rng)
         residuals = np.eye(n_classes)[labels][:, self._present] - self._zero_shot(features)
-        kernel = affinity(self._keys, self._keys, c.beta)
+        kernel = affinity(self._keys.astype(np.float64), self._keys, c.beta)
         ridge = c.lam * np.diag(1 / np.maximum(own, 1e-9))
-        self._dual = np.asarray(np.linalg.solve(kernel + ridge, residuals), dtype=np.float64)
+        with one_thread():
+            self._dual = np.asarray(np.linalg.solve(kernel + ridge, residuals), dtype=np.float64)
         return self
 
     def scores(self, features: ObjectFeatures) -> Float64:
@@ -116,6 +117,6 @@ class ProKeR:
         return head
 
 
-def affinity(rows: Float64, keys: Float64, beta: float) -> Float64:
+def affinity(rows: Float64, keys: Float32 | Float64, beta: float) -> Float64:
     """(N, M) exp(-beta (1 - x k^T)) of unit rows."""
     return np.asarray(np.exp(-beta * (1.0 - rows @ keys.T)), dtype=np.float64)

@@ -32,14 +32,14 @@ class ProLIPConfig:
         lam: lambda; None for the paper's 1 / shots, where shots is the mean number of objects a class.
         class_weight: Against imbalance.
         loss: `softmax`, or `balanced-softmax`, which takes the place of `class_weight`.
-        max_iter: Of L-BFGS.
+        max_iter: Of L-BFGS; stopping early keeps the map near its start, as the paper's small steps do.
         tol: Largest entry of the gradient at which it stops.
     """
 
     lam: float | None = None
     class_weight: Balance = "inverse"
     loss: Loss = "softmax"
-    max_iter: int = 50
+    max_iter: int = 20
     tol: float = 1e-5
 
     def __post_init__(self) -> None:

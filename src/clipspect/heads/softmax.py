@@ -39,8 +39,8 @@ def fit_softmax(
 ) -> tuple[Float64, Float64]:
     """Multinomial logistic regression: minimise C sum_i w_i CE(x_i W + b + offset, y_i) + |W|^2 / 2.
 
-    The objective is scikit-learn's `LogisticRegression` (which penalises two classes as one difference, so that C counts
-    half there); it is written out because that one knows no offset.
+    The objective is scikit-learn's `LogisticRegression` (which penalises two classes as one difference, so that C
+    counts half there); it is written out because that one knows no offset.
 
     Args:
         x: (N, D).

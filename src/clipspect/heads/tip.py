@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from clipspect.heads.arrays import check_fit, one_thread, reduce_exactly, with_absent
+from clipspect.heads.arrays import check_fit, one_thread, rotate, with_absent
 from clipspect.heads.imbalance import Balance, sample_weights
 from clipspect.heads.options import check_at_least, check_positive
 from clipspect.heads.proker import affinity
@@ -66,7 +66,7 @@ class Tip:
         self.config = config or TipConfig()
         self._rows = Rows(None)
         self._text: Text | None = None
-        self._keys = np.zeros((0, 0))
+        self._keys = np.zeros((0, 0), dtype=np.float32)
         self._values = np.zeros((0, 0))
         self._present = np.zeros(0, dtype=np.int64)
         self._n_classes = 0
@@ -90,16 +90,16 @@ class Tip:
         self._present, targets = np.unique(labels, return_inverse=True)
         x = self._rows(features)
         own = sample_weights(labels, self._n_classes, weights, balance=c.class_weight, rng=rng)
-        self._keys, self._values = x, np.eye(len(self._present))[targets] * own[:, None]
-        if c.finetune:
-            self._keys = self._tuned(x, self._zero_shot(features), targets, own, rng)
+        self._values = np.eye(len(self._present))[targets] * own[:, None]
+        keys = self._tuned(x, self._zero_shot(features), targets, own, rng) if c.finetune else x
+        self._keys = keys.astype(np.float32)  # the largest part of a saved model by far
         return self
 
     def _tuned(self, x: Float64, zero_shot: Float64, targets: Int64, own: Float64, rng: np.random.Generator) -> Float64:
-        z, basis = reduce_exactly(x)  # every key starts among the objects; a step never leaves their span
+        rotation = rotate(x)  # every key starts among the objects; a step never leaves their span
         with one_thread():
-            keys = tune_keys(z, self._values, zero_shot, targets, own / own.mean(), self.config, rng)
-        return np.asarray(keys @ basis.T, dtype=np.float64)
+            keys = tune_keys(rotation.z, self._values, zero_shot, targets, own / own.mean(), self.config, rng)
+        return np.ascontiguousarray(rotation.lift(keys.T).T)
 
     def scores(self, features: ObjectFeatures) -> Float64:
         """(N, K) tau x t^T + alpha A L."""
