@@ -8,8 +8,17 @@ from typing import Any
 
 from clipspect.config import strict
 from clipspect.errors import ConfigError
+from clipspect.heads.centroid import Centroid, CentroidConfig
+from clipspect.heads.ensemble import Ensemble, EnsembleConfig
+from clipspect.heads.gda import GDA, GDAConfig
 from clipspect.heads.linear import Linear, LinearConfig
+from clipspect.heads.lpp import LPP, LPPConfig
 from clipspect.heads.majority import Majority, MajorityConfig
+from clipspect.heads.per_type import PerType, PerTypeConfig
+from clipspect.heads.proker import ProKeR, ProKeRConfig
+from clipspect.heads.prolip import ProLIP, ProLIPConfig
+from clipspect.heads.sstext import SSText, SSTextConfig
+from clipspect.heads.tip import Tip, TipConfig
 from clipspect.heads.zeroshot import ZeroShot, ZeroShotConfig
 from clipspect.protocols import Head
 
@@ -23,18 +32,29 @@ class HeadEntry:
         config: Its frozen config.
         needs_text: Whether it reads prototypes and the joint space.
         needs_views: Whether it reads the view blocks.
+        may_use_text: Whether it reads prototypes and the joint space where the encoder has them.
     """
 
     head: type[Any]
     config: type[Any]
     needs_text: bool
     needs_views: bool
+    may_use_text: bool = False
 
 
 HEADS: dict[str, HeadEntry] = {
     "majority": HeadEntry(Majority, MajorityConfig, needs_text=False, needs_views=False),
     "zeroshot": HeadEntry(ZeroShot, ZeroShotConfig, needs_text=True, needs_views=False),
+    "sstext": HeadEntry(SSText, SSTextConfig, needs_text=True, needs_views=False),
+    "lpp": HeadEntry(LPP, LPPConfig, needs_text=True, needs_views=False),
+    "prolip": HeadEntry(ProLIP, ProLIPConfig, needs_text=True, needs_views=False),
+    "proker": HeadEntry(ProKeR, ProKeRConfig, needs_text=True, needs_views=True),
+    "tip": HeadEntry(Tip, TipConfig, needs_text=False, needs_views=True, may_use_text=True),
+    "centroid": HeadEntry(Centroid, CentroidConfig, needs_text=False, needs_views=True),
     "linear": HeadEntry(Linear, LinearConfig, needs_text=False, needs_views=True),
+    "per-type": HeadEntry(PerType, PerTypeConfig, needs_text=False, needs_views=True),
+    "gda": HeadEntry(GDA, GDAConfig, needs_text=False, needs_views=True, may_use_text=True),
+    "ensemble": HeadEntry(Ensemble, EnsembleConfig, needs_text=False, needs_views=True, may_use_text=True),
 }
 """In the order of the ladder: each rung has to beat the ones before it."""
 

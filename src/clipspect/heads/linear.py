@@ -1,23 +1,30 @@
 """Multinomial logistic regression on the views side by side.
 
-Classes weigh n_max / n_c; views are standardised and scaled so that each has the same weight (METHODS, Linear).
+Minimises C sum_i w_i CE(x_i W + b, y_i) + |W|^2 / 2; classes weigh n_max / n_c, or balanced softmax adds the log class
+shares in training only. Views are standardised and scaled so that each has the same weight (METHODS, Linear).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
-from clipspect.config import at_least
-from clipspect.errors import ConfigError
-from clipspect.heads.arrays import Scaling, below_present, check_fit, class_weights, fit_scaling, reduce_exactly
+from clipspect.heads.arrays import (
+    Scaling,
+    check_fit,
+    fit_scaling,
+    rotate,
+    scaling_from_state,
+    view_names,
+    with_absent,
+)
+from clipspect.heads.imbalance import Balance, Loss, training_terms
+from clipspect.heads.options import check_at_least, check_positive
+from clipspect.heads.softmax import fit_softmax
 from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
-
-_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +33,23 @@ class LinearConfig:
 
     Attributes:
         C: Inverse of the L2 penalty's strength, as in scikit-learn.
-        class_weight: `inverse`: n_max / n_c; `none`: every object weighs the same.
+        class_weight: `inverse`: n_max / n_c; `oversample`: rare classes are drawn again; `none`.
+        loss: `softmax`, or `balanced-softmax`, which takes the place of `class_weight`.
+        spatial: Whether the geometry of the boxes is one more view.
         max_iter: Of L-BFGS.
+        tol: Of the gradient, a share of the sum of weights.
     """
 
     C: float = 1.0
-    class_weight: Literal["inverse", "none"] = "inverse"
+    class_weight: Balance = "inverse"
+    loss: Loss = "softmax"
+    spatial: bool = False
     max_iter: int = 500
+    tol: float = 1e-6
 
     def __post_init__(self) -> None:
-        if not 0 < self.C < math.inf:
-            raise ConfigError(f"C: expected a number above 0, got {self.C}")
-        at_least(1, "max_iter", self.max_iter)
+        check_positive(C=self.C, tol=self.tol)
+        check_at_least(1, max_iter=self.max_iter)
 
 
 class Linear:
@@ -50,7 +62,7 @@ class Linear:
         self._scaling = Scaling({}, {})
         self._coef = np.zeros((0, 0))
         self._intercept = np.zeros(0)
-        self._present = np.zeros(0, dtype=bool)
+        self._present = np.zeros(0, dtype=np.int64)
 
     def fit(
         self,
@@ -62,33 +74,38 @@ class Linear:
         weights: Float64 | None,
         rng: np.random.Generator,
     ) -> Self:
-        """Fit by L-BFGS in float64 (see `protocols.Head.fit`); deterministic."""
+        """Fit by L-BFGS in float64 (see `protocols.Head.fit`)."""
         check_fit(features, labels, mask, weights)
-        n_classes = mask.shape[1]
-        self._scaling = fit_scaling(features, list(features.blocks))
-        z, basis = reduce_exactly(self._scaling.apply(features))
-        sample = np.ones(len(labels)) if weights is None else weights.astype(np.float64)
-        if self.config.class_weight == "inverse":
-            sample = sample * class_weights(labels, n_classes)
-        present, coef, intercept = _logistic(z, labels, sample, self.config)
-        self._coef = np.zeros((basis.shape[0], n_classes))
-        self._coef[:, present] = basis @ coef.T
+        c, n_classes = self.config, mask.shape[1]
+        sample, offset = training_terms(labels, n_classes, weights, balance=c.class_weight, loss=c.loss, rng=rng)
+        self._scaling = fit_scaling(features, view_names(features, spatial=c.spatial))
+        rotation = rotate(self._scaling.apply(features))
+        self._present, targets = np.unique(labels, return_inverse=True)
+        coef, intercept = fit_softmax(
+            rotation.z,
+            targets,
+            len(self._present),
+            weights=sample,
+            C=c.C,
+            offset=offset[self._present],
+            max_iter=c.max_iter,
+            tol=c.tol,
+        )
+        self._coef = np.zeros((rotation.rows.shape[1], n_classes))
+        self._coef[:, self._present] = rotation.lift(coef)
         self._intercept = np.zeros(n_classes)
-        self._intercept[present] = intercept
-        self._present = np.isin(np.arange(n_classes), present)
+        self._intercept[self._present] = intercept
         return self
 
     def scores(self, features: ObjectFeatures) -> Float64:
         """(N, K) logits."""
-        return below_present(self._scaling.apply(features) @ self._coef + self._intercept, self._present)
+        logits = self._scaling.apply(features) @ self._coef + self._intercept
+        return with_absent(logits[:, self._present], self._present, len(self._intercept))
 
     def state(self) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
         """Settings and arrays, see `protocols.Head.state`."""
         arrays = {"coef": self._coef, "intercept": self._intercept, "present": self._present}
-        for view in self._scaling.mean:
-            arrays[f"mean/{view}"] = self._scaling.mean[view]
-            arrays[f"spread/{view}"] = self._scaling.spread[view]
-        return {**asdict(self.config), "views": list(self._scaling.mean)}, arrays
+        return {**asdict(self.config), "views": list(self._scaling.mean)}, arrays | self._scaling.state()
 
     @classmethod
     def from_state(cls, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
@@ -96,25 +113,6 @@ class Linear:
         settings = dict(settings)
         views = settings.pop("views")
         head = cls(LinearConfig(**settings))
-        head._scaling = Scaling({v: arrays[f"mean/{v}"] for v in views}, {v: arrays[f"spread/{v}"] for v in views})
+        head._scaling = scaling_from_state(views, arrays)
         head._coef, head._intercept, head._present = arrays["coef"], arrays["intercept"], arrays["present"]
         return head
-
-
-def _logistic(z: Float64, labels: Int64, sample: Float64, config: LinearConfig) -> tuple[Int64, Float64, Float64]:
-    """Classes that occur (P,), their weights (P, R) and intercepts (P,)."""
-    present = np.unique(labels)
-    if len(present) == 1:  # scikit-learn refuses one class; then there is nothing to tell apart
-        return present, np.zeros((1, z.shape[1])), np.zeros(1)
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
-    # At the default tolerance logits are off by 0.02, and depend on the order of the objects; this costs 15 ms.
-    model = LogisticRegression(C=config.C, max_iter=config.max_iter, tol=_TOLERANCE)
-    # The products of one step are so small that waking a second BLAS thread takes longer than the step.
-    with threadpool_limits(1, user_api="blas"):
-        model.fit(z, labels, sample_weight=sample)
-    coef, intercept = np.asarray(model.coef_), np.asarray(model.intercept_)
-    if len(present) == 2:  # one column there: the log odds of the second class
-        coef, intercept = np.vstack([-coef / 2, coef / 2]), np.array([-intercept[0] / 2, intercept[0] / 2])
-    return present, coef, intercept

@@ -82,7 +82,7 @@ def fit(
             settings,
             opened.taxonomy,
             use_views=any(HEADS[n].needs_views for n in names),
-            use_text=any(HEADS[n].needs_text for n in names),
+            use_text=any(_reads_text(n, encoder) for n in names),
             cache=cache,
         )
         labelled = label(photos, opened.taxonomy)
@@ -150,8 +150,15 @@ def _candidates(settings: Settings, encoder: Encoder) -> list[str]:
         if head_entry(settings.head.name).needs_text:
             require_text(encoder)
         return list(dict.fromkeys(["majority", settings.head.name]))
-    has_text = isinstance(encoder, TextEncoder) and "joint" in encoder.spaces
-    return [name for name, entry in HEADS.items() if has_text or not entry.needs_text]
+    return [name for name, entry in HEADS.items() if _has_text(encoder) or not entry.needs_text]
+
+
+def _reads_text(name: str, encoder: Encoder) -> bool:
+    return HEADS[name].needs_text or (HEADS[name].may_use_text and _has_text(encoder))
+
+
+def _has_text(encoder: Encoder) -> bool:
+    return isinstance(encoder, TextEncoder) and "joint" in encoder.spaces
 
 
 def _choose(logits: Mapping[str, Float64], objects: Objects, settings: Settings) -> tuple[str, tuple[Rung, ...]]:
@@ -196,7 +203,7 @@ def _refit(
         given_taxonomy=settings.taxonomy,
         class_names=opened.index.names,
         views=settings.views.heads if entry.needs_views else (),
-        joint_view=settings.views.joint if entry.needs_text else None,
+        joint_view=settings.views.joint if _reads_text(name, encoder) else None,
         head=name,
         head_settings=head_settings,
         temperature=estimate.temperature,
