@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clipspect.errors import ClipspectError
+from clipspect.version import __version__
 
 if TYPE_CHECKING:
     from clipspect.api import Dataset, Inspection, Inspector, Model, fit, load
     from clipspect.types import Decision, Detection
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ClipspectError",

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-import clipspect
 from clipspect.cli.terminal import Terminal
 from clipspect.errors import ClipspectError
+from clipspect.version import __version__
 
 if TYPE_CHECKING:
     from clipspect.config import Settings
@@ -97,7 +97,7 @@ Offline = Annotated[bool, typer.Option("--offline", help="Open no socket.")]
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"clipspect {clipspect.__version__}")
+        typer.echo(f"clipspect {__version__}")
         raise typer.Exit
 
 
@@ -334,7 +334,9 @@ def zeroshot(
 def fit(
     data: Data,
     encoder: EncoderId = None,
-    head: Annotated[str | None, typer.Option("--head", help="auto, or majority, zeroshot, linear.")] = None,
+    head: Annotated[
+        str | None, typer.Option("--head", help="auto (majority, zeroshot, linear in turn) or the name of a head.")
+    ] = None,
     out: Out = None,
     json: Json = None,
     config: Config = None,

@@ -56,7 +56,11 @@ HEADS: dict[str, HeadEntry] = {
     "gda": HeadEntry(GDA, GDAConfig, needs_text=False, needs_views=True, may_use_text=True),
     "ensemble": HeadEntry(Ensemble, EnsembleConfig, needs_text=False, needs_views=True, may_use_text=True),
 }
-"""In the order of the ladder: each rung has to beat the ones before it."""
+"""Every head by its name."""
+
+LADDER = ("majority", "zeroshot", "linear")
+"""What `--head auto` climbs, in order. Choosing among many heads on the folds that estimate them would flatter the
+winner, so the others are for `--head NAME` until the search is nested."""
 
 
 def head_entry(name: str) -> HeadEntry:

@@ -97,4 +97,5 @@ def _compare(
     text = f"{paired.difference:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}] against {below}"
     if interval[0] > 0:
         return Rung(name, accuracy, below, paired.difference, interval, True, f"accepted: {text}")
-    return Rung(name, accuracy, below, paired.difference, interval, False, f"refused: {text} may be chance")
+    why = "is worse" if interval[1] < 0 else "may be chance"
+    return Rung(name, accuracy, below, paired.difference, interval, False, f"refused: {text} {why}")

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-import clipspect
 from clipspect.config import Settings
 from clipspect.data.groups import grouped_folds
 from clipspect.encode import require_text
 from clipspect.errors import EmptyDataError, SplitNotFoundError
 from clipspect.export.bundle import Bundle, FittedOn, save_bundle
-from clipspect.heads import HEADS, head_entry, make_head
+from clipspect.heads import HEADS, LADDER, head_entry, make_head
 from clipspect.protocols import Encoder, TextEncoder
 from clipspect.select.ladder import Rung, climb
 from clipspect.tasks import runs, wire
@@ -24,6 +23,7 @@ from clipspect.tasks.objects import Objects, content_hashes, data_hash, label, w
 from clipspect.tasks.prototypes import make_prototypes
 from clipspect.tasks.ui import Silent, Ui
 from clipspect.types import Float64, Prototypes
+from clipspect.version import __version__
 
 FIT_SPLITS = ("train", "valid")
 
@@ -150,7 +150,7 @@ def _candidates(settings: Settings, encoder: Encoder) -> list[str]:
         if head_entry(settings.head.name).needs_text:
             require_text(encoder)
         return list(dict.fromkeys(["majority", settings.head.name]))
-    return [name for name, entry in HEADS.items() if _has_text(encoder) or not entry.needs_text]
+    return [name for name in LADDER if _has_text(encoder) or not HEADS[name].needs_text]
 
 
 def _reads_text(name: str, encoder: Encoder) -> bool:
@@ -196,7 +196,7 @@ def _refit(
     fitted_on = FittedOn(hashes, groups, len(objects.labels), data_hash(objects, hashes))
     headline = {k: estimate.metrics[k] for k in ("n", "conditional", "joint", "binary", "spatial")}
     return Bundle(
-        clipspect=clipspect.__version__,
+        clipspect=__version__,
         encoder=settings.encoder.id,
         encoder_id=encoder.id,
         taxonomy=opened.taxonomy,

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-import clipspect
 from clipspect.config import Settings, settings_toml
 from clipspect.data import images
 from clipspect.errors import ImageError, OutputExistsError
@@ -27,6 +26,7 @@ from clipspect.tasks.ui import Ui
 from clipspect.tasks.wire import Opened
 from clipspect.taxonomy import Taxonomy
 from clipspect.types import Float64, Photo, Problem
+from clipspect.version import __version__
 
 METRICS = "metrics.json"
 MARKER = ".clipspect"
@@ -59,7 +59,7 @@ def prepare(out: Path, *, overwrite: bool, resume: bool, done: str = METRICS) ->
 
 def clear(out: Path, mine: Sequence[str] = _MINE) -> None:
     """Make `out` ours and remove what an earlier run made in it, the file that says it is done first."""
-    write_text(out / MARKER, f"made by clipspect {clipspect.__version__}\n")
+    write_text(out / MARKER, f"made by clipspect {__version__}\n")
     for name in sorted(mine, key=lambda n: n != METRICS):
         path = out / name
         if path.is_dir() and not path.is_symlink():
@@ -245,7 +245,7 @@ def interval_text(block: Mapping[str, Any], key: str) -> str:
 
 def versions() -> dict[str, str]:
     """What made the result: clipspect, Python and the packages whose numbers matter."""
-    found = {"clipspect": clipspect.__version__, "python": platform.python_version()}
+    found = {"clipspect": __version__, "python": platform.python_version()}
     for package in ("numpy", "pillow", "torch", "transformers", "scikit-learn", "onnxruntime"):
         try:
             found[package] = importlib.metadata.version(package)

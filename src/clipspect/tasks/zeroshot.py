@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-import clipspect
 from clipspect.config import Settings
 from clipspect.data.views import parse_view
 from clipspect.encode import require_text
@@ -26,6 +25,7 @@ from clipspect.tasks.prototypes import make_prototypes
 from clipspect.tasks.ui import Silent, Ui
 from clipspect.taxonomy import Taxonomy, read_taxonomy
 from clipspect.types import RGB, Detection, Detections, ObjectFeatures, Prototypes
+from clipspect.version import __version__
 
 
 def zeroshot(
@@ -214,7 +214,7 @@ def _no_features(prototypes: Prototypes) -> ObjectFeatures:
 def _bundle(head: Head, encoder: Encoder, taxonomy: Taxonomy, names: tuple[str, ...], settings: Settings) -> Bundle:
     head_settings, arrays = head.state()
     return Bundle(
-        clipspect=clipspect.__version__,
+        clipspect=__version__,
         encoder=settings.encoder.id,
         encoder_id=encoder.id,
         taxonomy=taxonomy,

@@ -1,0 +1,3 @@
+"""The version, where every layer may read it; `pyproject.toml` reads it from here too."""
+
+__version__ = "0.1.0"
