@@ -113,7 +113,7 @@ def test_an_encoder_without_text_is_refused_for_zeroshot_with_those_that_have_it
         (["--encoder", "onnx:nope.onnx"], ["onnx:nope.onnx: expected an ONNX file"]),
         (["--head", "bogus"], ["head: expected 'auto' or one of", "'linear'", "got 'bogus'"]),
         (["--groups", "("], ["groups: expected a regular expression, got '('"]),
-        (["--groups-csv", "nope.csv"], ["expected a regular expression or a CSV file, got both"]),
+        (["--groups-csv", "nope.csv"], ["nope.csv: expected a readable CSV file"]),
         (["--format", "bogus"], ["expected one of the formats", "'coco'", "got 'bogus'"]),
         (["--missing-labels", "bogus"], ["missing_labels: expected one of ['quarantine', 'background'], got 'bogus'"]),
         (["--device", "bogus"], ["device: expected one of", "'cpu'", "got 'bogus'"]),

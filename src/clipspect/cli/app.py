@@ -334,9 +334,7 @@ def zeroshot(
 def fit(
     data: Data,
     encoder: EncoderId = None,
-    head: Annotated[
-        str | None, typer.Option("--head", help="auto (majority, zeroshot, linear in turn) or the name of a head.")
-    ] = None,
+    head: Annotated[str | None, typer.Option("--head", help="auto (climbs the ladder) or the name of a head.")] = None,
     out: Out = None,
     json: Json = None,
     config: Config = None,
