@@ -5,4 +5,3 @@ import os
 # Tests run side by side, one process a core: threads of theirs would only wait for each other.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
