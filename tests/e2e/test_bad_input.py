@@ -115,11 +115,7 @@ def test_an_encoder_without_text_is_refused_for_zeroshot_with_those_that_have_it
         (["--encoder", "onnx:nope.onnx"], ["onnx:nope.onnx: expected an ONNX file"]),
         (["--head", "bogus"], ["head: expected 'auto' or one of", "'linear'", "got 'bogus'"]),
         (["--groups", "("], ["groups: expected a regular expression, got '('"]),
-<<<<<<< HEAD
-        (["--groups-csv", "nope.csv"], ["nope.csv: expected a readable CSV file"]),
-=======
         (["--groups-csv", "nope.csv"], ["nope.csv: expected a readable CSV file, got: No such file"]),
->>>>>>> unit
         (["--format", "bogus"], ["expected one of the formats", "'coco'", "got 'bogus'"]),
         (["--missing-labels", "bogus"], ["missing_labels: expected one of ['quarantine', 'background'], got 'bogus'"]),
         (["--device", "bogus"], ["device: expected one of", "'cpu'", "got 'bogus'"]),
