@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -65,6 +65,13 @@ def write_text(path: Path, text: str) -> None:
     File names that are not UTF-8 come as lone surrogates; they are written as `\udcXX`, which JSON reads back.
     """
     write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+
+
+def write_pieces(path: Path, pieces: Iterable[str]) -> None:
+    """Write UTF-8 text that comes in pieces, whole or not at all; see `write_text`."""
+    with atomic_write(path) as stream:
+        for piece in pieces:
+            stream.write(piece.encode("utf-8", errors="backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - JSON is any value

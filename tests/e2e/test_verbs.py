@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import clipspect as package
-from clipspect.heads import HEADS
+from clipspect.heads import LADDER
 from e2e.shell import FAKE, GROUPS, environment, strict_json
 
 VERBS = [
@@ -270,7 +270,7 @@ def test_the_starter_encoder_fits_and_evaluates_from_the_command_line(clipspect,
     limited = ("--limit", "2", "--groups", GROUPS)
     clipspect("fit", site, *limited, "--encoder", "starter", "--out", tmp_path / "s", PYTHONWARNINGS="ignore")
     metrics = strict_json(tmp_path / "s/metrics.json")
-    assert {r["name"] for r in metrics["ladder"]} == set(HEADS)
+    assert {r["name"] for r in metrics["ladder"]} == set(LADDER)
     assert metrics["encoded_crops"] > 0
     again = clipspect("fit", site, *limited, "--encoder", "starter", "--head", "linear", "--out", tmp_path / "t")
     assert strict_json(tmp_path / "t/metrics.json")["encoded_crops"] == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -62,6 +63,23 @@ def problem_record(problem: Problem) -> dict[str, Any]:
 def inspections_json(inspections: Sequence[Inspection]) -> dict[str, Any]:
     """All photos as JSON-able values: `summary` and `photos` (see `inspection_record`), in the order given."""
     return {"summary": summary(inspections), "photos": [inspection_record(i) for i in inspections]}
+
+
+def stream_json(inspections: Sequence[Inspection]) -> Iterator[str]:
+    """`inspections_json` as text in pieces, one a photo: thousands of photos are never one string."""
+    head = json.dumps(summary(inspections), ensure_ascii=False, allow_nan=False)
+    yield f'{{"summary": {head},\n"photos": ['
+    for i, inspection in enumerate(inspections):
+        yield (",\n" if i else "\n") + json.dumps(inspection_record(inspection), ensure_ascii=False, allow_nan=False)
+    yield "\n]}\n"
+
+
+def stream_csv(inspections: Iterable[Inspection]) -> Iterator[str]:
+    """`inspections_csv` in pieces, one a photo."""
+    yield rows_csv([], INSPECTION_COLUMNS)
+    for inspection in inspections:
+        text = rows_csv(inspection_rows([inspection]), INSPECTION_COLUMNS)
+        yield text.split("\r\n", 1)[1]
 
 
 def summary(inspections: Iterable[Inspection]) -> dict[str, Any]:

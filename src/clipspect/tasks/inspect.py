@@ -10,7 +10,7 @@ from clipspect.detect.labels import LabelFiles
 from clipspect.encode import Device
 from clipspect.errors import EmptyDataError
 from clipspect.export.bundle import digest, load_bundle
-from clipspect.files import atomic_write, write_bytes, write_json, write_text
+from clipspect.files import write_bytes, write_pieces
 from clipspect.pipeline.inspect import TwoStage
 from clipspect.protocols import Detector
 from clipspect.report import html, pictures, tables
@@ -155,7 +155,7 @@ def _picture_names(found: Sequence[Path]) -> dict[Path, str]:
 
 def _write(done: Sequence[_Done], out: Path, subtitle: str, command: str) -> None:
     inspections = [d.inspection for d in done]
-    write_text(out / "decisions.csv", tables.inspections_csv(inspections))
+    write_pieces(out / "decisions.csv", tables.stream_csv(inspections))
     report = html.InspectionReport(
         title="Inspection",
         subtitle=subtitle,
@@ -165,10 +165,8 @@ def _write(done: Sequence[_Done], out: Path, subtitle: str, command: str) -> Non
         photos=tuple(_embedded(done, out)),
         quarantined=tuple(problem for d in done for problem in d.entry.left_out),
     )
-    with atomic_write(out / "report.html") as stream:
-        for piece in html.stream_inspections(report):
-            stream.write(piece.encode("utf-8", errors="backslashreplace"))
-    write_json(out / DONE, tables.inspections_json(inspections))
+    write_pieces(out / "report.html", html.stream_inspections(report))
+    write_pieces(out / DONE, tables.stream_json(inspections))
 
 
 def _embedded(done: Sequence[_Done], out: Path) -> Iterator[html.InspectedPhoto]:
