@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clipspect.config import Settings
 from clipspect.data import images
 from clipspect.encode import Device
-from clipspect.errors import ConfigError
+from clipspect.errors import ConfigError, MissingExtraError
 from clipspect.export.bundle import Bundle, load_bundle
 from clipspect.report import pictures, tables
 from clipspect.tasks import data as data_tasks
@@ -161,8 +161,15 @@ class Inspection:
         return tables.inspection_record(self.record)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """One row an object; needs pandas (`pip install 'clipspect[pandas]'`)."""
-        import pandas
+        """One row an object.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("to_pandas: expected pandas, got none: pip install 'clipspect[pandas]'") from error
 
         return pandas.DataFrame(tables.inspection_rows([self.record]), columns=list(tables.INSPECTION_COLUMNS))
 
