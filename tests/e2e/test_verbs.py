@@ -67,7 +67,7 @@ def test_version_is_that_of_the_package(clipspect):
 
 def test_fit_leaves_a_run_folder_with_all_that_is_promised(run_folder):
     made = {p.name for p in run_folder.iterdir() if not p.name.startswith(".")}
-    assert made == {"config.toml", "metrics.json", "results.csv", "report.html", "model"}
+    assert made == {"config.toml", "metrics.json", "predictions.jsonl", "results.csv", "report.html", "model"}
     assert {p.name for p in (run_folder / "model").iterdir()} == {"manifest.json", "head.safetensors"}
 
 

@@ -153,6 +153,11 @@ def stream_inspections(report: InspectionReport) -> Iterator[str]:
     yield from _environment().get_template("inspections.html.j2").generate(policy=policy, **inspection_view(report))
 
 
+def render_page(template: str, **view: Any) -> str:  # noqa: ANN401 - whatever the template shows
+    """A self-contained page from one of the templates that extend `page.html.j2`; every text in it is escaped."""
+    return _environment().get_template(template).render(policy=_POLICY.format(images="data:"), **view)
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     import jinja2
