@@ -22,7 +22,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     add_completion=False,
 )
-data_app = typer.Typer(help="Check, count, split and convert data sets; find likely label errors.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(
+    help="Check, count, split, convert data; find label errors.", no_args_is_help=True, rich_markup_mode=None
+)
 cache_app = typer.Typer(help="The feature cache on this machine.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 app.add_typer(cache_app, name="cache")

@@ -79,4 +79,5 @@ def _thresholds(probabilities: Float64, labels: Int64, n_classes: int) -> Float6
     """(K,) mean probability that each class's own objects get; infinite for a class without objects."""
     counts = np.bincount(labels, minlength=n_classes)
     sums = np.bincount(labels, weights=probabilities[np.arange(len(labels)), labels], minlength=n_classes)
-    return np.divide(sums, counts, out=np.full(n_classes, np.inf), where=counts > 0)
+    mean: Float64 = np.divide(sums, counts, out=np.full(n_classes, np.inf), where=counts > 0)
+    return mean

@@ -98,7 +98,7 @@ def differences_svg(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def verdict(row: Mapping[str, Any]) -> str:
-    """ "better" or "worse" where the interval lies on one side of zero, else "may be chance"."""
+    """In words: "better" or "worse" where the interval lies on one side of zero, else "may be chance"."""
     if is_number(row["low"]) and row["low"] > 0:
         return "better"
     if is_number(row["high"]) and row["high"] < 0:

@@ -55,6 +55,17 @@ class GalleryItem:
 
 
 @dataclass(frozen=True, slots=True)
+class SuspectItem:
+    """One likely label error: a small JPEG, what it is labelled and what it looks like; a low score is surer."""
+
+    jpeg: bytes
+    photo_key: str
+    given: str
+    suggested: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """Everything that the report of a run shows.
 
@@ -73,6 +84,8 @@ class RunReport:
         naive: What an estimate with leaks would claim: `accuracy`, and if known `low`, `high`, `what`.
         group_noun: What the groups are, in the plural ("flight lines").
         unseen: Whether the objects measured are of groups that were not fitted on.
+        suspects: Likely label errors, the surest first.
+        suspects_note: How much of the error is on them; no section without it.
     """
 
     title: str
@@ -89,6 +102,8 @@ class RunReport:
     naive: Mapping[str, Any] | None = None
     group_noun: str = "groups of photos"
     unseen: bool = True
+    suspects: tuple[SuspectItem, ...] = ()
+    suspects_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

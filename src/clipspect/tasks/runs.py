@@ -21,7 +21,7 @@ from clipspect.metrics.calibrate import softmax
 from clipspect.metrics.summary import predict
 from clipspect.report import html, pictures, tables
 from clipspect.select.ladder import Rung
-from clipspect.tasks import predictions
+from clipspect.tasks import predictions, quality
 from clipspect.tasks.objects import Objects
 from clipspect.tasks.ui import Ui
 from clipspect.tasks.wire import Opened
@@ -136,7 +136,7 @@ def note_empty_classes(objects: Objects, taxonomy: Taxonomy, ui: Ui) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RunInput:
-    """What a run folder is made of; `logits` are calibrated, for the rows of `objects`."""
+    """What a run folder is made of; `logits` are calibrated, for the rows of `objects`; `labels` as they see them."""
 
     title: str
     command: str
@@ -149,6 +149,7 @@ class RunInput:
     notes: tuple[str, ...]
     settings: Settings
     unseen: bool = True
+    labels: quality.Quality | None = None
 
 
 def write_run(out: Path, run: RunInput) -> None:
@@ -182,6 +183,10 @@ def run_report(run: RunInput) -> html.RunReport:
             "per_class": {c.name: int(n) for c, n in zip(run.taxonomy.classes, counts, strict=True)},
         },
         unseen=run.unseen,
+        suspects=()
+        if run.labels is None
+        else quality.shown(run.labels, run.objects, run.taxonomy, run.settings.data.max_pixels),
+        suspects_note="" if run.labels is None else quality.sentence(run.labels.figures),
     )
 
 
