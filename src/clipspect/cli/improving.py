@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from clipspect.cli.options import (
+    Batch,
     Config,
     Data,
+    DeviceName,
     EncoderId,
     Format,
     Groups,
@@ -17,12 +19,14 @@ from clipspect.cli.options import (
     Json,
     Limit,
     Missing,
+    Model,
     Offline,
     Overwrite,
     Quiet,
     Seed,
     command_line,
     free_name,
+    options_alone,
     say_made,
     settings_of,
 )
@@ -101,9 +105,51 @@ def suspects(
     say_made(made)
 
 
+def suggest(
+    model: Model,
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTOS...", help="Files, folders or globs.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Text file, a path a line; a table as .csv.")],
+    detector: Annotated[
+        str | None, typer.Option("--detector", metavar="D", help="labels:DIR; default: label files beside the photos.")
+    ] = None,
+    budget: Annotated[int | None, typer.Option("--budget", min=1, help="Suggest so many photos; default: all.")] = None,
+    prelabels: Annotated[
+        Path | None, typer.Option("--prelabels", metavar="DIR", help="Also write the model's answers as YOLO labels.")
+    ] = None,
+    json: Json = None,
+    device: DeviceName = None,
+    batch_size: Batch = None,
+    limit: Limit = None,
+    overwrite: Overwrite = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
+) -> None:
+    """Rank unlabelled photos by what labelling them promises for the rarest conditions."""
+    from clipspect.tasks.suggest import suggest as task
+
+    settings = options_alone(encoder={"device": device, "batch_size": batch_size})
+    made = task(
+        model,
+        photos,
+        out=out,
+        detector=detector,
+        budget=budget,
+        prelabels=prelabels,
+        json=json,
+        limit=limit,
+        overwrite=overwrite,
+        device=settings.encoder.device,
+        batch_size=batch_size,
+        offline=offline,
+        ui=Terminal(quiet),
+    )
+    say_made(made)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of runs and models."""
     app.command(epilog="Example: clipspect compare runs/zeroshot-1 runs/fit-1 --out compared")(compare)
+    app.command(epilog="Example: clipspect suggest runs/a new-photos --budget 50 --out next.txt")(suggest)
 
 
 def register_data(app: typer.Typer) -> None:

@@ -196,7 +196,8 @@ def _refit(
     head_settings, arrays = head.state()
     hashes = content_hashes(objects)
     groups = tuple(sorted(set(objects.groups)))
-    fitted_on = FittedOn(hashes, groups, len(objects.labels), data_hash(objects, hashes))
+    counts = tuple(np.bincount(objects.labels, minlength=len(opened.taxonomy)).tolist())
+    fitted_on = FittedOn(hashes, groups, len(objects.labels), data_hash(objects, hashes), counts)
     headline = {k: estimate.metrics[k] for k in ("n", "conditional", "joint", "binary", "spatial")}
     return Bundle(
         clipspect=__version__,
