@@ -14,7 +14,8 @@ from e2e.shell import FAKE, GROUPS, environment, strict_json
 
 VERBS = [
     ["demo"], ["doctor"], ["info"], ["data", "check"], ["data", "stats"], ["data", "split"], ["data", "convert"],
-    ["zeroshot"], ["fit"], ["evaluate"], ["inspect"], ["cache", "info"], ["cache", "clear"],
+    ["zeroshot"], ["fit"], ["evaluate"], ["inspect"],
+    ["compare"], ["data", "suspects"], ["suggest"], ["cache", "info"], ["cache", "clear"],
 ]  # fmt: skip
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1")
 
