@@ -27,9 +27,9 @@ class Value:
 
     Attributes:
         uncertainty: Sum over objects of the entropy of the conditional probabilities, each as a share of its maximum.
-        rarity: Expected number of objects in a rare condition.
+        rarity: Expected number of objects of rare classes, each class by its weight.
         margin: Smallest gap between the two likeliest conditions of an object; 1 where no object has a choice.
-        rare: Rare classes by name and the expected number of their objects, the most expected first.
+        rare: Rare classes by name and the expected number of their objects, the largest share of `rarity` first.
     """
 
     uncertainty: float
@@ -38,27 +38,30 @@ class Value:
     rare: tuple[tuple[str, float], ...]
 
 
-def rare_classes(taxonomy: Taxonomy, counts: Sequence[int]) -> tuple[int, ...]:
-    """Class indices worth looking for: n_c < n_max / 3, among the types whose condition is a question at all.
+def rare_classes(taxonomy: Taxonomy, counts: Sequence[int]) -> dict[int, float]:
+    """Classes worth looking for: n_c < n_max / 3, among the types whose condition is a question at all.
 
     Args:
         taxonomy: K classes.
         counts: (K,) objects fitted on, or empty where that is not known: every condition but normal counts then.
+
+    Returns:
+        Class index to weight, 1 - 3 n_c / n_max: 1 for a class never seen, near 0 for one that is hardly rare.
     """
     open_classes = [k for k, c in enumerate(taxonomy.classes) if len(taxonomy.of_type(c.object_type)) > 1]
     if not counts or not any(counts[k] for k in open_classes):
-        return tuple(k for k in open_classes if not taxonomy.classes[k].is_normal)
-    most = max(counts[k] for k in open_classes)
-    return tuple(k for k in open_classes if counts[k] < RARE_BELOW * most)
+        return {k: 1.0 for k in open_classes if not taxonomy.classes[k].is_normal}
+    bound = RARE_BELOW * max(counts[k] for k in open_classes)
+    return {k: 1 - counts[k] / bound for k in open_classes if counts[k] < bound}
 
 
-def value_of(objects: Sequence[Mapping[int, float]], rare: Sequence[int], names: Sequence[str]) -> Value:
+def value_of(objects: Sequence[Mapping[int, float]], rare: Mapping[int, float], names: Sequence[str]) -> Value:
     """The value of one photo.
 
     Args:
         objects: For each object, class index to probability over the classes that its type can have; empty for an
             object of an unknown type.
-        rare: Rare classes.
+        rare: Rare classes with their weights.
         names: K class names.
     """
     uncertainty, margin = 0.0, 1.0
@@ -70,8 +73,9 @@ def value_of(objects: Sequence[Mapping[int, float]], rare: Sequence[int], names:
         if len(p) > 1:
             uncertainty += float(-(p * np.log(np.maximum(p, 1e-12))).sum() / np.log(len(p)))
             margin = min(margin, float(p[0] - p[1]))
-    ranked = sorted(expected.items(), key=lambda item: (-item[1], item[0]))
-    return Value(uncertainty, sum(expected.values()), margin, tuple((names[k], n) for k, n in ranked if n > 0))
+    ranked = sorted(expected.items(), key=lambda item: (-item[1] * rare[item[0]], item[0]))
+    rarity = sum(n * rare[k] for k, n in expected.items())
+    return Value(uncertainty, rarity, margin, tuple((names[k], n) for k, n in ranked if n > 0))
 
 
 def worth(values: Sequence[Value]) -> Float64:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from clipspect.data import images
 from clipspect.errors import ImageError
 from clipspect.metrics.calibrate import softmax
@@ -18,6 +20,7 @@ from clipspect.taxonomy import Taxonomy
 from clipspect.types import Bool, Box, Float64, Int64
 
 _SHOWN = 24  # thumbnails in a report
+_DRAWS = 100  # label sets without errors that the number of suspects is held against
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,28 @@ def look(probabilities: Float64, given: Int64, labels: Int64, mask: Bool) -> Qua
         "wrong_and_suspect": both,
         "share_of_wrong": both / int(wrong.sum()) if wrong.any() else None,
         "accuracy_without_suspects": float((~wrong)[kept].mean()) if kept.any() else None,
+        "suspects_if_labels_were_right": without_errors(probabilities, labels, mask),
     }
     return Quality(found, probabilities, figures)
+
+
+def without_errors(probabilities: Float64, labels: Int64, mask: Bool) -> dict[str, float]:
+    """How many suspects there would be if no label were wrong: `mean`, and `low` to `high` of 95 in 100 label sets.
+
+    Where a model is calibrated and the labels are right, they are draws from its probabilities. So labels are drawn
+    from them and looked at in the same way; a model that is unsure, or sure and wrong at the rate it says, finds
+    suspects among right labels. Only more of them than this speak for errors in the labels.
+    """
+    rng = np.random.default_rng(0)
+    known = mask[np.arange(len(labels)), labels]
+    cumulated = probabilities.cumsum(axis=1)
+    counts = []
+    for _ in range(_DRAWS):
+        ticket = rng.random((len(labels), 1)) * cumulated[:, -1:]
+        drawn = np.where(known, (cumulated > ticket).argmax(axis=1), labels)
+        counts.append(int(find_suspects(probabilities, drawn, mask).is_suspect.sum()))
+    low, high = np.percentile(counts, [2.5, 97.5])
+    return {"mean": float(np.mean(counts)), "low": float(low), "high": float(high)}
 
 
 def look_at(objects: Objects, logits: Float64) -> Quality:
@@ -73,8 +96,21 @@ def sentence(figures: dict[str, Any]) -> str:
     return (
         f"{said}: {100 * figures['share_of_wrong']:.0f} % of the {figures['wrong']} wrong objects are on them. Without "
         f"them accuracy would be {100 * figures['accuracy_without_suspects']:.1f} %, an optimistic bound: suspects are "
-        "defined by disagreement with the model, so leaving them out flatters it. Only a person can say which are wrong"
-    ) + "."
+        "defined by disagreement with the model, so leaving them out flatters it. "
+        + _by_chance(figures)
+        + " Only a person can say which labels are wrong."
+    )
+
+
+def _by_chance(figures: dict[str, Any]) -> str:
+    right = figures["suspects_if_labels_were_right"]
+    said = (
+        f"Were every label right, a model as sure as this one would still suspect about {right['mean']:.0f} "
+        f"({right['low']:.0f} to {right['high']:.0f})"
+    )
+    if figures["suspects"] > right["high"]:
+        return f"{said}: there are more, so some labels are likely wrong, or the model is surer than it should be."
+    return f"{said}: their number is no evidence of wrong labels."
 
 
 def shown(quality: Quality, objects: Objects, taxonomy: Taxonomy, max_pixels: int) -> tuple[html.SuspectItem, ...]:

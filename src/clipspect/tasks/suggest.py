@@ -85,7 +85,8 @@ def suggest(
     fresh = _fresh(found, bundle, ui)
     finder = make_detector(detector, fresh, bundle)
     rare = rare_classes(bundle.taxonomy, bundle.fitted_on.class_counts)
-    ui.say(f"looking for: {', '.join(bundle.taxonomy.classes[k].name for k in rare) or 'nothing: no class is rare'}")
+    wanted = [bundle.taxonomy.classes[k].name for k in sorted(rare, key=lambda k: (-rare[k], k))]
+    ui.say(f"looking for: {', '.join(wanted) or 'nothing: no class is rare'}")
     if not bundle.fitted_on.class_counts:
         ui.warn("the model does not say how often it saw each class: every condition but normal counts as rare")
     with wire.open_cache() as cache:
@@ -104,7 +105,7 @@ def suggest(
         _write_prelabels(prelabels, [candidates[i].inspection for i in order.tolist()], bundle)
     write_text(table, tables.rows_csv(rows, COLUMNS))
     if json is not None:
-        write_json(json, {"rare": [bundle.taxonomy.classes[k].name for k in rare], "photos": rows})
+        write_json(json, {"rare": wanted, "photos": rows})
     write_text(out, "".join(f"{candidates[i].inspection.photo.absolute()}\n" for i in order.tolist()))
     return out
 
@@ -140,7 +141,7 @@ def _fresh(found: Sequence[Path], bundle: Bundle, ui: Ui) -> list[Path]:
 
 
 def _candidates(
-    two_stage: TwoStage, finder: Detector, fresh: Sequence[Path], taxonomy: Taxonomy, rare: Sequence[int], ui: Ui
+    two_stage: TwoStage, finder: Detector, fresh: Sequence[Path], taxonomy: Taxonomy, rare: Mapping[int, float], ui: Ui
 ) -> list[_Candidate]:
     names = [c.name for c in taxonomy.classes]
     found, problems = [], []

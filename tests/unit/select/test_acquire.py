@@ -9,24 +9,25 @@ from made import NAMES, taxonomy_of
 
 def test_rare_is_less_than_a_third_of_the_commonest_among_types_with_a_choice():
     # drain 30, blocked 9, damaged 10, rock toe 12, rock toe damaged 0; vegetation has no condition to tell
-    assert rare_classes(taxonomy_of(), (30, 9, 10, 12, 0, 900)) == (1, 4)
+    found = rare_classes(taxonomy_of(), (30, 9, 10, 12, 0, 900))
+    assert found == {1: pytest.approx(0.1), 4: 1.0}
 
 
 def test_without_counts_every_condition_but_normal_is_looked_for():
-    assert rare_classes(taxonomy_of(), ()) == (1, 2, 4)
-    assert rare_classes(taxonomy_of(), (0, 0, 0, 0, 0, 5)) == (1, 2, 4)
+    assert rare_classes(taxonomy_of(), ()) == {1: 1.0, 2: 1.0, 4: 1.0}
+    assert rare_classes(taxonomy_of(), (0, 0, 0, 0, 0, 5)) == {1: 1.0, 2: 1.0, 4: 1.0}
 
 
 def test_the_value_of_a_photo_by_hand():
-    v = value_of([{0: 0.5, 1: 0.5, 2: 0.0}, {3: 0.9, 4: 0.1}, {5: 1.0}, {}], (1, 4), NAMES)
+    v = value_of([{0: 0.5, 1: 0.5, 2: 0.0}, {3: 0.9, 4: 0.1}, {5: 1.0}, {}], {1: 0.1, 4: 1.0}, NAMES)
     expected = np.log(2) / np.log(3) + -(0.9 * np.log(0.9) + 0.1 * np.log(0.1)) / np.log(2)
     assert v.uncertainty == pytest.approx(expected)
-    assert v.rarity == pytest.approx(0.6) and v.margin == 0.0
-    assert [name for name, _ in v.rare] == ["drain blocked", "rock toe damaged"]
+    assert v.rarity == pytest.approx(0.5 * 0.1 + 0.1) and v.margin == 0.0
+    assert [name for name, _ in v.rare] == ["rock toe damaged", "drain blocked"]
 
 
 def test_a_photo_without_objects_is_worth_nothing():
-    v = value_of([], (1,), NAMES)
+    v = value_of([], {1: 1.0}, NAMES)
     assert (v.uncertainty, v.rarity, v.margin, v.rare) == (0.0, 0.0, 1.0, ())
     assert worth([v, v]).tolist() == [0.0, 0.0] and worth([]).tolist() == []
 
