@@ -17,7 +17,7 @@ from clipspect.export.bundle import Bundle, FittedOn, save_bundle
 from clipspect.heads import HEADS, LADDER, head_entry, make_head
 from clipspect.protocols import Encoder, TextEncoder
 from clipspect.select.ladder import Rung, climb
-from clipspect.tasks import runs, wire
+from clipspect.tasks import quality, runs, wire
 from clipspect.tasks.estimate import Estimate, cross_validate, estimate_name, measure_out_of_fold
 from clipspect.tasks.objects import Objects, content_hashes, data_hash, label, with_features
 from clipspect.tasks.prototypes import make_prototypes
@@ -112,12 +112,14 @@ def fit(
         )
         chosen = settings.head.name
     estimate = measure_out_of_fold(logits[chosen], objects, folds, opened.taxonomy, settings)
+    labels = quality.look_at(objects, estimate.logits)
     bundle = _refit(chosen, estimate, objects, prototypes, encoder, opened, settings)
     metrics = {
         "split": "+".join(splits),
         "estimate": estimate_name(len(folds), len(set(objects.groups))),
         "head": chosen,
         **estimate.metrics,
+        "label_quality": labels.figures,
         "ladder": [dataclasses.asdict(r) for r in rungs],
         "quarantined": len(opened.index.quarantined) + len(objects.problems),
         "encoded_crops": objects.encoded_crops,
@@ -138,6 +140,7 @@ def fit(
             quarantined=opened.index.quarantined + objects.problems,
             notes=(*opened.index.notes, *opened.taxonomy.notes, *limits),
             settings=settings,
+            labels=labels,
         ),
     )
     runs.print_metrics(metrics, ui)
@@ -193,7 +196,8 @@ def _refit(
     head_settings, arrays = head.state()
     hashes = content_hashes(objects)
     groups = tuple(sorted(set(objects.groups)))
-    fitted_on = FittedOn(hashes, groups, len(objects.labels), data_hash(objects, hashes))
+    counts = tuple(np.bincount(objects.labels, minlength=len(opened.taxonomy)).tolist())
+    fitted_on = FittedOn(hashes, groups, len(objects.labels), data_hash(objects, hashes), counts)
     headline = {k: estimate.metrics[k] for k in ("n", "conditional", "joint", "binary", "spatial")}
     return Bundle(
         clipspect=__version__,
