@@ -212,4 +212,6 @@ def _refit(
         fitted_on=fitted_on,
         metrics=headline,
         arrays=arrays,
+        conformal=estimate.conformal,
+        risk=estimate.risk,
     )

@@ -245,4 +245,4 @@ def test_the_same_input_gives_the_same_text():
 def test_templates_mark_nothing_safe_but_charts_made_here():
     folder = Path(render_run.__code__.co_filename).parent / "templates"
     marked = {m for f in folder.glob("*.j2") for m in re.findall(r"([\w.]+)\s*\|\s*safe", f.read_text("utf-8"))}
-    assert marked == {"figure.bar", "card.bar", "c.svg", "calibration.svg", "row.bar", "o.bar"}
+    assert marked == {"figure.bar", "card.bar", "c.svg", "calibration.svg", "selective.svg", "row.bar", "o.bar"}

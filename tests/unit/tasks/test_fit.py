@@ -10,7 +10,7 @@ from clipspect.config import read_settings
 from clipspect.errors import EmptyDataError, MissingAbilityError, OutputExistsError, SplitNotFoundError
 from clipspect.export.bundle import load_bundle
 from clipspect.tasks.fit import fit
-from made import COLOURS, site
+from made import COLOURS, site, taxonomy_of
 
 
 def metrics_of(run):
@@ -179,10 +179,11 @@ def test_no_fold_is_scaled_by_a_temperature_that_it_took_part_in_fitting():
     logits = 2 * np.eye(3)[labels] + rng.standard_normal((40, 3))
     logits[20:] *= 3  # the second half is surer of itself than the first
     mask, halves = np.ones((40, 3), bool), (np.arange(20), np.arange(20, 40))
-    objects = SimpleNamespace(mask=mask, labels=labels)
+    objects = SimpleNamespace(mask=mask, labels=labels, groups=["a"] * 20 + ["b"] * 20)
+    taxonomy = taxonomy_of("drain", "drain blocked", "drain damaged")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(estimate, "measure", lambda *_: {})
-        done = estimate.measure_out_of_fold(logits, objects, [halves, halves[::-1]], None, Settings())
+        patch.setattr(estimate, "measure", lambda *_: {"selective": {}})
+        done = estimate.measure_out_of_fold(logits, objects, [halves, halves[::-1]], taxonomy, Settings())
     for others, rows in (halves, halves[::-1]):
         own = fit_temperature(logits[others], mask[others], labels[others])
         np.testing.assert_allclose(done.logits[rows], logits[rows] / own)
