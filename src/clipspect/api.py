@@ -122,11 +122,15 @@ class Model:
         metrics: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else dict(self.bundle.metrics)
         return metrics
 
-    def evaluate(self, data: Dataset | Path | str, *, split: str = "test") -> dict[str, Any]:
+    def evaluate(
+        self, data: Dataset | Path | str, *, split: str = "test", abstain: str | None = None
+    ) -> dict[str, Any]:
         """Measure on one split; see `clipspect evaluate`."""
         if isinstance(data, Dataset):
-            return evaluate_task(self.path, data.path, split=split, settings=data.settings, format=data.format)
-        return evaluate_task(self.path, Path(data), split=split)
+            return evaluate_task(
+                self.path, data.path, split=split, settings=data.settings, format=data.format, abstain=abstain
+            )
+        return evaluate_task(self.path, Path(data), split=split, abstain=abstain)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -196,6 +200,7 @@ class Inspector:
         detector: str | None = None,
         device: Device = "auto",
         offline: bool = False,
+        abstain: str | None = None,
     ) -> None:
         """Load the head; the encoder is loaded at the first photo.
 
@@ -204,10 +209,14 @@ class Inspector:
             detector: What finds the objects ("labels:DIR"); by default the label files beside the photos.
             device: For the encoder.
             offline: Open no socket.
+            abstain: When to say nothing: "risk=0.1", "size=1" or "confidence=0.7".
+
+        Raises:
+            ConfigError: The rule cannot be read, or the model was fitted without what it needs.
         """
         self.model = model if isinstance(model, Model) else Model(model)
         self.detector = detector
-        self._two_stage = wire.make_two_stage(self.model.bundle, device=device, offline=offline)
+        self._two_stage = wire.make_two_stage(self.model.bundle, device=device, offline=offline, abstain=abstain)
 
     def __call__(self, photo: Path | str | RGB, objects: Sequence[Detection] | None = None) -> Inspection:
         """Inspect one photo.

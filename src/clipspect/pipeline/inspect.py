@@ -9,6 +9,8 @@ import numpy as np
 
 from clipspect.data import images
 from clipspect.errors import DetectorError, ImageError
+from clipspect.metrics.conformal import ConformalThresholds
+from clipspect.pipeline.abstain import Abstain
 from clipspect.pipeline.decide import decide
 from clipspect.pipeline.features import FeatureExtractor, PhotoObjects
 from clipspect.protocols import Detector, Head
@@ -20,11 +22,22 @@ from clipspect.types import RGB, Detections, Inspection, Problem, Scores
 class TwoStage:
     """A detector says what and where, a head says in what state."""
 
-    def __init__(self, extractor: FeatureExtractor, head: Head, taxonomy: Taxonomy, *, temperature: float) -> None:
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        head: Head,
+        taxonomy: Taxonomy,
+        *,
+        temperature: float,
+        conformal: ConformalThresholds | None = None,
+        abstain: Abstain | None = None,
+    ) -> None:
         self.extractor = extractor
         self.head = head
         self.taxonomy = taxonomy
         self.temperature = temperature
+        self.conformal = conformal
+        self.abstain = abstain
 
     def inspect(self, photos: Iterable[Path], detector: Detector) -> Iterator[tuple[Inspection, RGB | None]]:
         """Yield each photo's inspection with its pixels (None where it could not be read), one at a time."""
@@ -60,5 +73,12 @@ class TwoStage:
         mask = self.taxonomy.mask(extracted.features.object_types)
         scores = Scores(self.head.scores(extracted.features), mask)
         boxes = np.array([d.box_xyxy_px for d in detections], dtype=np.float64)
-        decisions = decide(detections, scores, self.taxonomy, temperature=self.temperature)
+        decisions = decide(
+            detections,
+            scores,
+            self.taxonomy,
+            temperature=self.temperature,
+            conformal=self.conformal,
+            abstain=self.abstain,
+        )
         return Inspection(path, size_px, decisions, relate(boxes))

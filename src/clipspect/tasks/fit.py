@@ -216,4 +216,6 @@ def _refit(
         fitted_on=fitted_on,
         metrics=headline,
         arrays=arrays,
+        conformal=estimate.conformal,
+        risk=estimate.risk,
     )
