@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clipspect.cli import about, data, fitting, inspecting
+from clipspect.cli import about, data, fitting, inspecting, views
 from clipspect.cli.endings import Commands
 from clipspect.version import __version__
 
@@ -29,6 +29,7 @@ app.add_typer(cache_app, name="cache")
 about.register(app)
 fitting.register(app)
 inspecting.register(app)
+views.register(app)
 data.register(data_app)
 about.register_cache(cache_app)
 
