@@ -100,7 +100,7 @@ def measure_views(
     ui = ui or Silent()
     settings = settings or wire.load_settings(data, None)
     default = tuple(parse_view(v).name for v in settings.views.heads)
-    candidates = [parse_view(v) for v in dict.fromkeys(views)]
+    candidates = list({view.name: view for view in map(parse_view, views)}.values())
     runs.prepare(out, overwrite=overwrite, resume=False)
     opened = wire.open_dataset(data, settings, format=format, groups_csv=groups_csv)
     runs.describe(opened, ui)
