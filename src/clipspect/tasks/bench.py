@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,6 @@ from clipspect.select.crossval import Fold, out_of_fold
 from clipspect.select.forward import forward
 from clipspect.tasks.estimate import measure
 from clipspect.tasks.objects import Objects
-from clipspect.tasks.ui import Ui
 from clipspect.taxonomy import Taxonomy
 from clipspect.types import Float64
 
@@ -76,31 +75,34 @@ class Bench:
 
 
 def table(
-    bench: Bench, singles: Sequence[str], default: tuple[str, ...], max_latency_s: float | None, ui: Ui
-) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    bench: Bench, singles: Sequence[str], default: tuple[str, ...], max_latency_s: float | None
+) -> Iterator[dict[str, Any]]:
     """Rows of single views, the set in force with and without each view, the selection's steps, spatial context.
 
-    Returns:
-        (rows as they stand in `metrics.json`, the best set that was found).
+    Args:
+        bench: What is measured on.
+        singles: Names of single views.
+        default: Names of the set in force.
+        max_latency_s: Longer sets are not selected.
+
+    Yields:
+        Rows as they stand in `metrics.json`, each as soon as it is measured; the last "selected" one is the best set.
     """
-    rows = []
-    with ui.track("measuring views", len(singles)) as step:
-        for name in singles:
-            rows.append(_row(bench, "single", (name,), default))
-            step()
-    rows.append(_row(bench, "default", default, default))
+    yield _row(bench, "default", default, default)
+    for name in singles:
+        yield _row(bench, "single", (name,), default)
     if len(default) > 1:
-        rows += [_row(bench, "default without", tuple(n for n in default if n != out), default) for out in default]
+        for out in default:
+            yield _row(bench, "default without", tuple(n for n in default if n != out), default)
     steps = forward(
         singles,
         bench.accuracy,
         allowed=lambda names: max_latency_s is None or bench.seconds(names) <= max_latency_s,
     )
-    rows += [_row(bench, "selected", step.names, default) for step in steps if len(step.names) > 1]
-    best = steps[-1].names if steps else ()
-    for names in dict.fromkeys(s for s in (default, best) if s):
-        rows.append(_row(bench, "with spatial context", names, default, spatial=True))
-    return rows, best
+    for step in steps:
+        yield _row(bench, "selected", step.names, default)
+    for names in dict.fromkeys([default, *(step.names for step in steps[-1:])]):
+        yield _row(bench, "with spatial context", names, default, spatial=True)
 
 
 def _row(

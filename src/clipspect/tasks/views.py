@@ -133,7 +133,13 @@ def measure_views(
         rng=np.random.default_rng(settings.seed),
     )
     bench = Bench(objects, tuple(folds), settings, opened.taxonomy, speed, per_photo)
-    rows, best = table(bench, [v.name for v in kept], default, max_latency_s, ui)
+    conditions = list(dict.fromkeys(opened.taxonomy.classes[k].condition for k in sorted(set(objects.labels.tolist()))))
+    ui.say(_heading(conditions))
+    rows = []
+    for row in table(bench, [v.name for v in kept], default, max_latency_s):
+        ui.say(_line(row, conditions))
+        rows.append(row)
+    best: list[str] = next((row["views"] for row in reversed(rows) if row["kind"] == "selected"), [])
     result = {
         "estimate": estimate_name(len(folds), len(set(objects.groups))),
         "split": "+".join(splits),
@@ -145,7 +151,7 @@ def measure_views(
         "seconds_a_map": speed.map_s,
         "max_latency_s": max_latency_s,
         "default": list(default),
-        "best": list(best),
+        "best": best,
         "tried": len(bench.logits),
         "rows": rows,
         "notes": notes,
@@ -165,7 +171,10 @@ def measure_views(
     )
     write_text(out / "report.html", html.render_views(report))
     write_json(out / runs.METRICS, result)
-    _say(rows, best, notes, ui)
+    if best:
+        ui.say(f"best set found: [views] heads = {best!r}")
+    for note in notes:
+        ui.say(f"note: {note}")
     return out
 
 
@@ -189,26 +198,21 @@ def _strip(image: np.ndarray, box: tuple[float, float, float, float], view: View
     return pictures.encode_jpeg(np.concatenate([pictures.shrink(c, _TILE_PX) for c in shown], axis=1))
 
 
-def _say(rows: Sequence[dict[str, Any]], best: Sequence[str], notes: Sequence[str], ui: Ui) -> None:
-    conditions = list(dict.fromkeys(c for row in rows for c in row["recall"]))
+def _heading(conditions: Sequence[str]) -> str:
     recalls = " ".join(f"{c[:8]:>8}" for c in conditions)
-    ui.say(f"{'accuracy [95 %]':<22}{'against default':<26}{'balanced':>8} {recalls} {'s/photo':>8}  views")
-    for row in rows:
-        low, high = row["ci95"] or (float("nan"), float("nan"))
-        said = f"{row['accuracy']:.3f} [{low:.3f}, {high:.3f}]"
-        against = "" if row["difference"] is None else f"{row['difference']:+.3f}"
-        if row["difference_ci95"] is not None:
-            against += " [{:+.3f}, {:+.3f}]".format(*row["difference_ci95"])
-        found = " ".join(_figure(row["recall"].get(c)) for c in conditions)
-        names = " + ".join([*row["views"], *(["spatial"] if row["spatial"] else [])])
-        ui.say(
-            f"{said:<22}{against:<26}{_figure(row['balanced_accuracy'])} {found} {row['seconds_a_photo']:>8.3f}  "
-            f"{row['kind']}: {names}"
-        )
-    if best:
-        ui.say(f"best set found: [views] heads = {list(best)!r}")
-    for note in notes:
-        ui.say(f"note: {note}")
+    return f"{'accuracy [95 %]':<22}{'against default':<26}{'balanced':>8} {recalls} {'s/photo':>8}  views"
+
+
+def _line(row: dict[str, Any], conditions: Sequence[str]) -> str:
+    low, high = row["ci95"] or (float("nan"), float("nan"))
+    said = f"{row['accuracy']:.3f} [{low:.3f}, {high:.3f}]"
+    against = "" if row["difference"] is None else f"{row['difference']:+.3f}"
+    if row["difference_ci95"] is not None:
+        against += " [{:+.3f}, {:+.3f}]".format(*row["difference_ci95"])
+    found = " ".join(_figure(row["recall"].get(c)) for c in conditions)
+    names = " + ".join([*row["views"], *(["spatial"] if row["spatial"] else [])])
+    figures = f"{said:<22}{against:<26}{_figure(row['balanced_accuracy'])} {found} {row['seconds_a_photo']:>8.3f}"
+    return f"{figures}  {row['kind']}: {names}"
 
 
 def _figure(value: float | None) -> str:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from clipspect.report.html import ViewsReport, render_views
-from unit.report.records import HOSTILE
+
+from .records import HOSTILE
 
 
 def row(kind="single", **changed):
