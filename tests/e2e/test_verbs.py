@@ -14,7 +14,8 @@ from e2e.shell import FAKE, GROUPS, environment, strict_json
 
 VERBS = [
     ["demo"], ["doctor"], ["info"], ["data", "check"], ["data", "stats"], ["data", "split"], ["data", "convert"],
-    ["zeroshot"], ["fit"], ["evaluate"], ["inspect"], ["cache", "info"], ["cache", "clear"],
+    ["zeroshot"], ["fit"], ["evaluate"], ["inspect"],
+    ["compare"], ["data", "suspects"], ["suggest"], ["cache", "info"], ["cache", "clear"],
 ]  # fmt: skip
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1")
 
@@ -67,7 +68,7 @@ def test_version_is_that_of_the_package(clipspect):
 
 def test_fit_leaves_a_run_folder_with_all_that_is_promised(run_folder):
     made = {p.name for p in run_folder.iterdir() if not p.name.startswith(".")}
-    assert made == {"config.toml", "metrics.json", "results.csv", "report.html", "model"}
+    assert made == {"config.toml", "metrics.json", "predictions.jsonl", "results.csv", "report.html", "model"}
     assert {p.name for p in (run_folder / "model").iterdir()} == {"manifest.json", "head.safetensors"}
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clipspect.cli import about, data, fitting, inspecting
+from clipspect.cli import about, data, fitting, improving, inspecting, views
 from clipspect.cli.endings import Commands
 from clipspect.version import __version__
 
@@ -22,14 +22,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     add_completion=False,
 )
-data_app = typer.Typer(help="Check, count, split and convert data sets.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(
+    help="Check, count, split, convert data; find label errors.", no_args_is_help=True, rich_markup_mode=None
+)
 cache_app = typer.Typer(help="The feature cache on this machine.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 app.add_typer(cache_app, name="cache")
 about.register(app)
 fitting.register(app)
 inspecting.register(app)
+improving.register(app)
+views.register(app)
 data.register(data_app)
+improving.register_data(data_app)
 about.register_cache(cache_app)
 
 

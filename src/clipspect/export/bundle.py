@@ -36,12 +36,14 @@ class FittedOn:
         groups: Names of the groups.
         objects: How many objects.
         data_hash: SHA-256 over the photos' hashes and their labels.
+        class_counts: (K,) objects of each class; empty where nothing was fitted, and in older bundles.
     """
 
     photos: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     objects: int = 0
     data_hash: str = ""
+    class_counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,13 +50,22 @@ class TwoStage:
             size_px = (image.shape[1], image.shape[0])
             try:
                 (detections,) = detector.detect([image], [str(path)])
+                inspection = self.decide_photo(path, image, detections)
             except DetectorError as error:
-                yield Inspection(path, size_px, problem=Problem(str(path), None, "no-detections", str(error))), image
-                continue
-            yield self.decide_photo(path, image, detections), image
+                inspection = Inspection(path, size_px, problem=Problem(str(path), None, "no-detections", str(error)))
+            yield inspection, image
 
     def decide_photo(self, path: Path, image: RGB, detections: Detections) -> Inspection:
-        """Decisions and relations for the given objects of one decoded photo."""
+        """Decisions and relations for the given objects of one decoded photo.
+
+        Raises:
+            DetectorError: A box has no area, or a corner that is no number.
+        """
+        for i, detection in enumerate(detections):
+            x0, y0, x1, y1 = detection.box_xyxy_px
+            if not (np.isfinite(detection.box_xyxy_px).all() and x1 > x0 and y1 > y0):
+                expected = "expected left < right and top < bottom in pixels"
+                raise DetectorError(f"{path}: object {i}: {expected}, got {detection.box_xyxy_px}")
         size_px = (image.shape[1], image.shape[0])
         if not detections:
             return Inspection(path, size_px)

@@ -55,6 +55,17 @@ class GalleryItem:
 
 
 @dataclass(frozen=True, slots=True)
+class SuspectItem:
+    """One likely label error: a small JPEG, what it is labelled and what it looks like; a low score is surer."""
+
+    jpeg: bytes
+    photo_key: str
+    given: str
+    suggested: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """Everything that the report of a run shows.
 
@@ -73,6 +84,8 @@ class RunReport:
         naive: What an estimate with leaks would claim: `accuracy`, and if known `low`, `high`, `what`.
         group_noun: What the groups are, in the plural ("flight lines").
         unseen: Whether the objects measured are of groups that were not fitted on.
+        suspects: Likely label errors, the surest first.
+        suspects_note: How much of the error is on them; no section without it.
     """
 
     title: str
@@ -89,6 +102,8 @@ class RunReport:
     naive: Mapping[str, Any] | None = None
     group_noun: str = "groups of photos"
     unseen: bool = True
+    suspects: tuple[SuspectItem, ...] = ()
+    suspects_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +146,49 @@ class InspectionReport:
     subtitle: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ViewsReport:
+    """Everything that the report of `clipspect views` shows.
+
+    Attributes:
+        title: Headline of the page.
+        subtitle: One line under it.
+        command: The command line that made it.
+        versions: Package or model to version.
+        created: When, ISO 8601; passed in.
+        rows: As in its `metrics.json`.
+        best: Views of the best set found.
+        pictures: View name to a JPEG of what it shows of one object.
+        quarantined: What was left out, and why.
+        notes: Warnings; that choosing flatters, above all.
+    """
+
+    title: str
+    subtitle: str
+    command: str
+    versions: Mapping[str, str]
+    created: str
+    rows: tuple[Mapping[str, Any], ...]
+    best: tuple[str, ...] = ()
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    quarantined: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 def render_run(report: RunReport) -> str:
     """The report of a run as one HTML file; the same input gives the same text."""
     from clipspect.report.run_view import run_view
 
     policy = _POLICY.format(images="data:")
     return _environment().get_template("run.html.j2").render(policy=policy, **run_view(report))
+
+
+def render_views(report: ViewsReport) -> str:
+    """The report of `clipspect views` as one HTML file; the same input gives the same text."""
+    from clipspect.report.views_view import views_view
+
+    policy = _POLICY.format(images="data:")
+    return _environment().get_template("views.html.j2").render(policy=policy, **views_view(report))
 
 
 def render_inspections(report: InspectionReport) -> str:
@@ -151,6 +203,11 @@ def stream_inspections(report: InspectionReport) -> Iterator[str]:
     outside = any(photo.jpeg is None and photo.picture is not None for photo in report.photos)
     policy = _POLICY.format(images="data: 'self' file:" if outside else "data:")
     yield from _environment().get_template("inspections.html.j2").generate(policy=policy, **inspection_view(report))
+
+
+def render_page(template: str, **view: Any) -> str:  # noqa: ANN401 - whatever the template shows
+    """A self-contained page from one of the templates that extend `page.html.j2`; every text in it is escaped."""
+    return _environment().get_template(template).render(policy=_POLICY.format(images="data:"), **view)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from clipspect.report.palette import Colour, colours_of
 from clipspect.report.wording import count, interval, is_number, percent, points
 
 if TYPE_CHECKING:
-    from clipspect.report.html import GalleryItem, LadderRow, RunReport
+    from clipspect.report.html import GalleryItem, LadderRow, RunReport, SuspectItem
 
 MAX_WRONG = 12
 MAX_RIGHT = 6
@@ -67,6 +67,8 @@ def run_view(report: RunReport) -> dict[str, Any]:
         "selective": selective_view(metrics),
         "conformal": conformal_view(metrics),
         "gallery": _gallery(report.gallery),
+        "suspects": suspect_pictures(report.suspects),
+        "suspects_note": report.suspects_note,
         "quarantined": report.quarantined,
         "notes": report.notes,
         "facts": _facts(report.dataset),
@@ -262,6 +264,21 @@ def _picture(item: GalleryItem) -> dict[str, Any]:
         "photo": item.photo_key,
         "alt": f"{item.true_class}, {verdict}, in {item.photo_key}",
     }
+
+
+def suspect_pictures(items: Sequence[SuspectItem]) -> list[dict[str, Any]]:
+    """Likely label errors as the templates show them."""
+    return [
+        {
+            "uri": data_uri(item.jpeg),
+            "given": item.given,
+            "suggested": item.suggested,
+            "score": f"{item.score:.2f}",
+            "photo": item.photo_key,
+            "alt": f"labelled {item.given}, looks like {item.suggested}, in {item.photo_key}",
+        }
+        for item in items
+    ]
 
 
 def _facts(dataset: Mapping[str, Any]) -> list[tuple[str, str]]:

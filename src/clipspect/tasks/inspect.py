@@ -75,7 +75,7 @@ def inspect(
     """
     ui = ui or Silent()
     bundle = load_bundle(model)
-    found = find_photos(photos)[:limit]
+    found = find_photos(photos, out=out)[:limit]
     if not found:
         raise EmptyDataError(f"expected at least one photo, got --limit {limit}")
     finder = make_detector(detector, found, bundle)

@@ -16,11 +16,12 @@ import numpy as np
 from clipspect.config import Settings, settings_toml
 from clipspect.data import images
 from clipspect.errors import ImageError, OutputExistsError
-from clipspect.files import write_json, write_text
+from clipspect.files import write_json, write_pieces, write_text
 from clipspect.metrics.calibrate import softmax
 from clipspect.metrics.summary import predict
 from clipspect.report import html, pictures, tables
 from clipspect.select.ladder import Rung
+from clipspect.tasks import predictions, quality
 from clipspect.tasks.objects import Objects
 from clipspect.tasks.ui import Ui
 from clipspect.tasks.wire import Opened
@@ -32,7 +33,7 @@ METRICS = "metrics.json"
 MARKER = ".clipspect"
 """Hidden file in every folder that a task made: only a folder that holds it is ever replaced or gone on with."""
 
-_MINE = ("config.toml", METRICS, "results.csv", "report.html", "model")
+_MINE = ("config.toml", METRICS, predictions.FILE, "results.csv", "report.html", "model")
 _GALLERY_EACH = 3  # right and wrong objects shown of each class: the photos are decoded for it
 
 
@@ -135,7 +136,7 @@ def note_empty_classes(objects: Objects, taxonomy: Taxonomy, ui: Ui) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RunInput:
-    """What a run folder is made of; `logits` are calibrated, for the rows of `objects`."""
+    """What a run folder is made of; `logits` are calibrated, for the rows of `objects`; `labels` as they see them."""
 
     title: str
     command: str
@@ -148,11 +149,14 @@ class RunInput:
     notes: tuple[str, ...]
     settings: Settings
     unseen: bool = True
+    labels: quality.Quality | None = None
 
 
 def write_run(out: Path, run: RunInput) -> None:
-    """Write config.toml, results.csv, report.html and, last, metrics.json."""
+    """Write config.toml, predictions.jsonl, results.csv, report.html and, last, metrics.json."""
     write_text(out / "config.toml", settings_toml(run.settings))
+    said = predictions.lines(run.objects, run.logits, run.taxonomy, _estimate(run.metrics))
+    write_pieces(out / predictions.FILE, said)
     write_text(out / "results.csv", tables.results_csv(run.metrics))
     write_text(out / "report.html", html.render_run(run_report(run)))
     write_json(out / METRICS, run.metrics)
@@ -163,7 +167,7 @@ def run_report(run: RunInput) -> html.RunReport:
     counts = np.bincount(run.objects.labels, minlength=len(run.taxonomy))
     return html.RunReport(
         title=run.title,
-        subtitle=str(run.metrics.get("estimate", f"split {run.metrics.get('split')}")),
+        subtitle=_estimate(run.metrics),
         command=run.command,
         versions=versions(),
         created=now(),
@@ -179,7 +183,15 @@ def run_report(run: RunInput) -> html.RunReport:
             "per_class": {c.name: int(n) for c, n in zip(run.taxonomy.classes, counts, strict=True)},
         },
         unseen=run.unseen,
+        suspects=()
+        if run.labels is None
+        else quality.shown(run.labels, run.objects, run.taxonomy, run.settings.data.max_pixels),
+        suspects_note="" if run.labels is None else quality.sentence(run.labels.figures),
     )
+
+
+def _estimate(metrics: Mapping[str, Any]) -> str:
+    return str(metrics.get("estimate", f"split {metrics.get('split')}"))
 
 
 def gallery(objects: Objects, logits: Float64, taxonomy: Taxonomy, max_pixels: int) -> tuple[html.GalleryItem, ...]:

@@ -261,4 +261,4 @@ def test_a_set_of_several_conditions_is_shown_beside_what_is_said():
 def test_templates_mark_nothing_safe_but_charts_made_here():
     folder = Path(render_run.__code__.co_filename).parent / "templates"
     marked = {m for f in folder.glob("*.j2") for m in re.findall(r"([\w.]+)\s*\|\s*safe", f.read_text("utf-8"))}
-    assert marked == {"figure.bar", "card.bar", "c.svg", "calibration.svg", "selective.svg", "row.bar", "o.bar"}
+    assert marked == {"figure.bar", "card.bar", "c.svg", "calibration.svg", "selective.svg", "row.bar", "o.bar", "svg"}
