@@ -152,6 +152,9 @@ def load_bundle(path: Path) -> Bundle:
         for key, cls in (("conformal", ConformalThresholds), ("risk", RiskTable)):
             if manifest.get(key) is not None:
                 manifest[key] = strict(cls, manifest[key], f"{file}: {key}")
+        if manifest.get("conformal") is not None and len(manifest["conformal"].thresholds) != len(classes):
+            got = len(manifest["conformal"].thresholds)
+            raise BundleError(f"{file}: conformal: expected {len(classes)} thresholds, one a class, got {got}")
         for key in ("class_names", "views"):
             manifest[key] = tuple(manifest[key])
         manifest["given_taxonomy"] = {k: tuple(v) for k, v in manifest["given_taxonomy"].items()}

@@ -193,3 +193,11 @@ def test_thresholds_of_another_shape_are_refused(saved):
     rewrite(saved, lambda m: m.update(conformal={"coverage": 0.9, "score": "best"}))
     with pytest.raises(BundleError, match="conformal: score: expected one of"):
         load_bundle(saved)
+
+
+def test_thresholds_of_other_classes_are_refused(tmp_path):
+    folder = save_bundle(
+        bundle(conformal=ConformalThresholds(0.9, "lac", True, (0.5, 0.5), (9, 9))), tmp_path / "model"
+    )
+    with pytest.raises(BundleError, match="conformal: expected 3 thresholds, one a class, got 2"):
+        load_bundle(folder)

@@ -7,6 +7,8 @@ import pytest
 
 from clipspect.metrics.calibrate import fit_temperature, softmax
 from clipspect.metrics.conformal import fit_conformal, prediction_sets
+from clipspect.metrics.selective import confidence_for, fit_risk_table
+from clipspect.metrics.summary import predict
 from clipspect.tasks.doubts import fit_doubts
 from made import taxonomy_of
 
@@ -80,3 +82,19 @@ def test_a_lower_risk_answers_fewer_and_one_that_cannot_be_had_answers_none():
     _, _, _, few = fitted(n=18, groups=3)
     assert few.risks["0.05"] == {"share_answered": 0.0, "risk": None, "n_answered": 0}
     assert any("'drain damaged'" in w for w in few.sets["warnings"])
+
+
+def test_a_line_is_drawn_by_the_other_groups_objects_with_a_choice():
+    """Objects of a single condition are always right: with them, every risk would seem lower than it is."""
+    objects, logits, folds, doubts = fitted()
+    choice, correct = objects.labels != 3, predict(logits, objects.mask) == objects.labels
+    answered = np.zeros(len(correct), dtype=bool)
+    for others, rows in folds:
+        own = fit_temperature(logits[others], objects.mask[others], objects.labels[others])
+        confidence = softmax(logits / own, objects.mask).max(axis=1)
+        theirs = others[choice[others]]
+        line = confidence_for(fit_risk_table(confidence[theirs], correct[theirs]), 0.1)
+        answered[rows] = confidence[rows] >= line
+    expected = (~correct)[answered & choice].mean()
+    assert doubts.risks["0.1"]["n_answered"] == (answered & choice).sum()
+    assert doubts.risks["0.1"]["risk"] == pytest.approx(expected)
