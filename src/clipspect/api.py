@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clipspect.config import Settings
 from clipspect.data import images
 from clipspect.encode import Device
-from clipspect.errors import ConfigError
+from clipspect.errors import ConfigError, MissingExtraError
 from clipspect.export.bundle import Bundle, load_bundle
 from clipspect.report import pictures, tables
 from clipspect.tasks import data as data_tasks
@@ -122,11 +122,15 @@ class Model:
         metrics: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else dict(self.bundle.metrics)
         return metrics
 
-    def evaluate(self, data: Dataset | Path | str, *, split: str = "test") -> dict[str, Any]:
+    def evaluate(
+        self, data: Dataset | Path | str, *, split: str = "test", abstain: str | None = None
+    ) -> dict[str, Any]:
         """Measure on one split; see `clipspect evaluate`."""
         if isinstance(data, Dataset):
-            return evaluate_task(self.path, data.path, split=split, settings=data.settings, format=data.format)
-        return evaluate_task(self.path, Path(data), split=split)
+            return evaluate_task(
+                self.path, data.path, split=split, settings=data.settings, format=data.format, abstain=abstain
+            )
+        return evaluate_task(self.path, Path(data), split=split, abstain=abstain)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -161,8 +165,15 @@ class Inspection:
         return tables.inspection_record(self.record)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """One row an object; needs pandas (`pip install 'clipspect[pandas]'`)."""
-        import pandas
+        """One row an object.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("to_pandas: expected pandas, got none: pip install 'clipspect[pandas]'") from error
 
         return pandas.DataFrame(tables.inspection_rows([self.record]), columns=list(tables.INSPECTION_COLUMNS))
 
@@ -189,6 +200,7 @@ class Inspector:
         detector: str | None = None,
         device: Device = "auto",
         offline: bool = False,
+        abstain: str | None = None,
     ) -> None:
         """Load the head; the encoder is loaded at the first photo.
 
@@ -197,10 +209,14 @@ class Inspector:
             detector: What finds the objects ("labels:DIR"); by default the label files beside the photos.
             device: For the encoder.
             offline: Open no socket.
+            abstain: When to say nothing: "risk=0.1", "size=1" or "confidence=0.7".
+
+        Raises:
+            ConfigError: The rule cannot be read, or the model was fitted without what it needs.
         """
         self.model = model if isinstance(model, Model) else Model(model)
         self.detector = detector
-        self._two_stage = wire.make_two_stage(self.model.bundle, device=device, offline=offline)
+        self._two_stage = wire.make_two_stage(self.model.bundle, device=device, offline=offline, abstain=abstain)
 
     def __call__(self, photo: Path | str | RGB, objects: Sequence[Detection] | None = None) -> Inspection:
         """Inspect one photo.

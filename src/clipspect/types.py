@@ -226,7 +226,9 @@ class Decision:
         class_name: The user's own class name for (object type, condition), or None where it abstains.
         probability: Of `condition` among the conditions that the type can have, 0 to 1; 0 where it abstains.
         probabilities: Condition to probability, for every condition that the type can have.
-        abstained: Why nothing is said ("object type 'x' is not in the taxonomy"), or None.
+        abstained: Why nothing is said ("object type 'x' is not in the taxonomy", "confidence 0.54 under 0.70"), or
+        None. prediction_set: Conditions that together hold the right one with the coverage that the model was fitted
+            for, the likeliest first; empty where the model was fitted without conformal thresholds.
     """
 
     detection: Detection
@@ -235,6 +237,7 @@ class Decision:
     probability: float
     probabilities: Mapping[str, float] = field(default_factory=dict)
     abstained: str | None = None
+    prediction_set: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clipspect.cli import about, data, fitting, improving, inspecting
+from clipspect.cli import about, data, fitting, improving, inspecting, views
 from clipspect.cli.endings import Commands
 from clipspect.version import __version__
 
@@ -32,6 +32,7 @@ about.register(app)
 fitting.register(app)
 inspecting.register(app)
 improving.register(app)
+views.register(app)
 data.register(data_app)
 improving.register_data(data_app)
 about.register_cache(cache_app)

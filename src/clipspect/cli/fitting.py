@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from clipspect.cli.options import (
+    AbstainRule,
     Batch,
     Config,
     Data,
@@ -163,6 +164,7 @@ def evaluate(
     split: Annotated[str, typer.Option("--split", help="The only split that is read.")] = "test",
     out: Annotated[Path | None, typer.Option("--out", help="Folder for a report; default: none with --json.")] = None,
     json: Json = None,
+    abstain: AbstainRule = None,
     config: Config = None,
     groups: Groups = None,
     groups_csv: GroupsCsv = None,
@@ -199,6 +201,7 @@ def evaluate(
         limit=limit,
         overwrite=overwrite,
         offline=offline,
+        abstain=abstain,
         command=command_line(),
         ui=Terminal(quiet),
     )

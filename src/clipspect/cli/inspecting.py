@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from clipspect.cli.options import (
+    AbstainRule,
     Batch,
     DeviceName,
     Json,
@@ -32,6 +33,7 @@ def inspect(
     detector: Annotated[
         str | None, typer.Option("--detector", help="labels:DIR; default: label files beside the photos.")
     ] = None,
+    abstain: AbstainRule = None,
     out: Out = None,
     json: Json = None,
     device: DeviceName = None,
@@ -57,6 +59,7 @@ def inspect(
         device=encoder.device,
         batch_size=encoder.batch_size,
         offline=offline,
+        abstain=abstain,
         command=command_line(),
         ui=Terminal(quiet),
     )

@@ -40,6 +40,10 @@ Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use only so m
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only the path of what was made.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Finish an --out that was interrupted.")]
+AbstainRule = Annotated[
+    str | None,
+    typer.Option("--abstain", metavar="RULE", help="Say nothing where unsure: risk=0.1, size=1 or confidence=0.7."),
+]
 Offline = Annotated[bool, typer.Option("--offline", help="Open no socket.")]
 
 

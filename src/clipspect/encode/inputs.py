@@ -8,13 +8,17 @@ from typing import TypeVar
 import numpy as np
 
 from clipspect.errors import EncoderError, MissingAbilityError
-from clipspect.protocols import Encoder, Space, TextEncoder
+from clipspect.protocols import DenseEncoder, Encoder, Space, TextEncoder
 from clipspect.types import RGB, Float32
 
 _T = TypeVar("_T")
 
 WITH_TEXT = "starter, fake, hf: with CLIP, MetaCLIP 2, SigLIP or SigLIP 2, openclip:"
 """Encoders that have text, for messages."""
+
+
+WITH_DENSE = "starter, fake, hf:"
+"""Encoders that have maps of features, for messages."""
 
 
 def check_image(image: RGB, where: str = "image") -> None:
@@ -67,6 +71,17 @@ def require_text(encoder: Encoder) -> TextEncoder:
     if "joint" in encoder.spaces and isinstance(encoder, TextEncoder):
         return encoder
     raise MissingAbilityError(f"{encoder.id}: this encoder has no text; encoders that have: {WITH_TEXT}")
+
+
+def require_dense(encoder: Encoder) -> DenseEncoder:
+    """The encoder as one that gives maps of features.
+
+    Raises:
+        MissingAbilityError: It gives none; the message names encoders that do.
+    """
+    if isinstance(encoder, DenseEncoder):
+        return encoder
+    raise MissingAbilityError(f"{encoder.id}: this encoder has no dense features; encoders that have: {WITH_DENSE}")
 
 
 def batches(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

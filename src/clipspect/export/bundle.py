@@ -18,6 +18,8 @@ import numpy as np
 from clipspect.config import strict
 from clipspect.errors import BundleError, BundleVersionError, ClipspectError
 from clipspect.files import write_bytes, write_text
+from clipspect.metrics.conformal import ConformalThresholds
+from clipspect.metrics.selective import RiskTable
 from clipspect.taxonomy import ObjectClass, Taxonomy
 
 SCHEMA = 1
@@ -65,6 +67,9 @@ class Bundle:
         fitted_on: What it has seen.
         metrics: Headline figures of the honest estimate.
         arrays: `Head.state()[1]`; in head.safetensors.
+        conformal: What makes sets of conditions, fitted on out-of-fold probabilities; None in models that were fitted
+            without.
+        risk: What confidence keeps a risk, fitted on the same; None likewise.
     """
 
     clipspect: str
@@ -83,6 +88,8 @@ class Bundle:
     fitted_on: FittedOn
     metrics: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    conformal: ConformalThresholds | None = None
+    risk: RiskTable | None = None
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> Path:
@@ -142,6 +149,9 @@ def load_bundle(path: Path) -> Bundle:
         classes = tuple(ObjectClass(**c) for c in table["classes"])
         taxonomy = Taxonomy(classes, tuple(table["class_index_of_id"]))
         manifest["fitted_on"] = strict(FittedOn, manifest["fitted_on"], f"{file}: fitted_on")
+        for key, cls in (("conformal", ConformalThresholds), ("risk", RiskTable)):
+            if manifest.get(key) is not None:
+                manifest[key] = strict(cls, manifest[key], f"{file}: {key}")
         for key in ("class_names", "views"):
             manifest[key] = tuple(manifest[key])
         manifest["given_taxonomy"] = {k: tuple(v) for k, v in manifest["given_taxonomy"].items()}

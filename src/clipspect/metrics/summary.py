@@ -13,6 +13,8 @@ from clipspect.errors import DataError, EmptyDataError
 from clipspect.metrics import calibrate, classify
 from clipspect.metrics.bootstrap import Estimate, estimate, group_ids, group_weights
 from clipspect.metrics.classify import NO_PREDICTION
+from clipspect.metrics.conformal import has_choice
+from clipspect.metrics.selective import selective_block
 from clipspect.metrics.spatial import relation_accuracy
 from clipspect.taxonomy import ObjectClass
 from clipspect.types import Bool, Float64, Int64
@@ -100,6 +102,7 @@ def summarise(
         "binary": _binary(given, split),
         "spatial": _spatial(correct, pairs, relations, split),
         "calibration": _calibration(logits, mask, correct, split),
+        "selective": _selective(logits, mask, correct),
         "confusion": _confusion(tables, classes),
         "joint_confusion": _confusion(joint_tables, classes),
     }
@@ -206,6 +209,12 @@ def _calibration(logits: Float64, mask: Bool, correct: Bool, split: _Split) -> B
             for low, high, n, mean, share in zip(*columns, strict=True)
         ],
     }
+
+
+def _selective(logits: Float64, mask: Bool, correct: Bool) -> Block:
+    choice = has_choice(mask)  # who has one possible class is right however sure the model is
+    confidence = calibrate.softmax(logits[choice], mask[choice]).max(axis=1, initial=0.0)
+    return selective_block(confidence, correct[choice])
 
 
 def _confusion(tables: Int64, classes: Sequence[ObjectClass]) -> Block:

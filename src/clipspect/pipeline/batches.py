@@ -60,6 +60,13 @@ class Batches:
         if sum(len(w.crops) for w in self._pending) >= _FLUSH_CROPS:
             self.flush()
 
+    def keep(self, vectors: dict[str, Float32], encoded: int) -> None:
+        """Vectors that were made otherwise, by `encoded` passes through the encoder; kept, also in the cache."""
+        if self.cache is not None and vectors:
+            self.cache.put(vectors)
+        self.vectors.update(vectors)
+        self.encoded_crops += encoded
+
     def flush(self) -> None:
         """Encode what is pending and keep it, also in the cache."""
         fresh: dict[str, Float32] = {}

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from clipspect.data import images
+from clipspect.data.dense import pool_maps, window_crops
 from clipspect.data.views import View, crop
 from clipspect.encode.cache import FeatureCache, feature_key
-from clipspect.errors import ImageError
+from clipspect.encode.inputs import require_dense
+from clipspect.errors import ConfigError, ImageError
 from clipspect.pipeline.batches import Batches, Wanted
 from clipspect.prompts.templates import context_of
 from clipspect.protocols import Encoder, Space
@@ -88,7 +90,13 @@ class FeatureExtractor:
         self.cache = cache
 
     def extract(self, photos: Sequence[PhotoObjects], on_photo: Callable[[], None] = lambda: None) -> Extracted:
-        """Features of all objects of the photos. A photo that cannot be read is reported, not fatal."""
+        """Features of all objects of the photos. A photo that cannot be read is reported, not fatal.
+
+        Raises:
+            MissingAbilityError: A view is dense and the encoder is not.
+            ConfigError: The view to compare with text is dense.
+        """
+        self._check_dense()
         batches = Batches(self.encoder, self.cache)
         problems: list[Problem] = []
         keys: list[list[dict[str, str]]] = []
@@ -114,9 +122,41 @@ class FeatureExtractor:
         image = images.read(photo.path, max_pixels=self.max_pixels) if photo.image is None else photo.image
         for detection, slots in zip(photo.detections, photo_keys, strict=True):
             for wanted in self._wanted(slots, batches):
+                if wanted.view.kind == "dense":
+                    continue
                 wanted.crops = crop(image, detection.box_xyxy_px, wanted.view, self.encoder.input_px)
                 batches.add(wanted)
+        self._add_dense(photo, image, photo_keys, batches)
         return photo_keys
+
+    def _add_dense(
+        self, photo: PhotoObjects, image: RGB, photo_keys: Sequence[dict[str, str]], batches: Batches
+    ) -> None:
+        """Dense views: the windows of the photo are encoded once, whatever the number of objects and of such views.
+
+        The maps themselves are not cached: at 400 kB a window they would cost as much to read as to make anew.
+        """
+        maps: dict[int, list[Float32]] = {}
+        fresh: dict[str, Float32] = {}
+        size_px = (image.shape[1], image.shape[0])
+        for view in (v for v in self.views if v.kind == "dense"):
+            for detection, slots in zip(photo.detections, photo_keys, strict=True):
+                if batches.knows(slots[view.name]):
+                    continue
+                if view.windows not in maps:
+                    encoder = require_dense(self.encoder)
+                    shown = window_crops(image, view, self.encoder.input_px)
+                    maps[view.windows] = [encoder.encode_dense(window) for window in shown]
+                fresh[slots[view.name]] = pool_maps(maps[view.windows], detection.box_xyxy_px, view, size_px)
+        batches.keep(fresh, sum(map(len, maps.values())))
+
+    def _check_dense(self) -> None:
+        if any(v.kind == "dense" for v in self.views):
+            require_dense(self.encoder)
+        if self.joint_view is not None and self.joint_view.kind == "dense":
+            raise ConfigError(
+                f"views: joint: expected a view that is cropped, to compare with text, got {self.joint_view.name!r}"
+            )
 
     def _keys(self, digest: str, box_xyxy_px: Box) -> dict[str, str]:
         slots = {v.name: self._key("visual", v, digest, box_xyxy_px) for v in self.views}

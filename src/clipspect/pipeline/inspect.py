@@ -9,6 +9,8 @@ import numpy as np
 
 from clipspect.data import images
 from clipspect.errors import DetectorError, ImageError
+from clipspect.metrics.conformal import ConformalThresholds
+from clipspect.pipeline.abstain import Abstain
 from clipspect.pipeline.decide import decide
 from clipspect.pipeline.features import FeatureExtractor, PhotoObjects
 from clipspect.protocols import Detector, Head
@@ -20,11 +22,22 @@ from clipspect.types import RGB, Detections, Inspection, Problem, Scores
 class TwoStage:
     """A detector says what and where, a head says in what state."""
 
-    def __init__(self, extractor: FeatureExtractor, head: Head, taxonomy: Taxonomy, *, temperature: float) -> None:
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        head: Head,
+        taxonomy: Taxonomy,
+        *,
+        temperature: float,
+        conformal: ConformalThresholds | None = None,
+        abstain: Abstain | None = None,
+    ) -> None:
         self.extractor = extractor
         self.head = head
         self.taxonomy = taxonomy
         self.temperature = temperature
+        self.conformal = conformal
+        self.abstain = abstain
 
     def inspect(self, photos: Iterable[Path], detector: Detector) -> Iterator[tuple[Inspection, RGB | None]]:
         """Yield each photo's inspection with its pixels (None where it could not be read), one at a time."""
@@ -37,13 +50,22 @@ class TwoStage:
             size_px = (image.shape[1], image.shape[0])
             try:
                 (detections,) = detector.detect([image], [str(path)])
+                inspection = self.decide_photo(path, image, detections)
             except DetectorError as error:
-                yield Inspection(path, size_px, problem=Problem(str(path), None, "no-detections", str(error))), image
-                continue
-            yield self.decide_photo(path, image, detections), image
+                inspection = Inspection(path, size_px, problem=Problem(str(path), None, "no-detections", str(error)))
+            yield inspection, image
 
     def decide_photo(self, path: Path, image: RGB, detections: Detections) -> Inspection:
-        """Decisions and relations for the given objects of one decoded photo."""
+        """Decisions and relations for the given objects of one decoded photo.
+
+        Raises:
+            DetectorError: A box has no area, or a corner that is no number.
+        """
+        for i, detection in enumerate(detections):
+            x0, y0, x1, y1 = detection.box_xyxy_px
+            if not (np.isfinite(detection.box_xyxy_px).all() and x1 > x0 and y1 > y0):
+                expected = "expected left < right and top < bottom in pixels"
+                raise DetectorError(f"{path}: object {i}: {expected}, got {detection.box_xyxy_px}")
         size_px = (image.shape[1], image.shape[0])
         if not detections:
             return Inspection(path, size_px)
@@ -51,5 +73,12 @@ class TwoStage:
         mask = self.taxonomy.mask(extracted.features.object_types)
         scores = Scores(self.head.scores(extracted.features), mask)
         boxes = np.array([d.box_xyxy_px for d in detections], dtype=np.float64)
-        decisions = decide(detections, scores, self.taxonomy, temperature=self.temperature)
+        decisions = decide(
+            detections,
+            scores,
+            self.taxonomy,
+            temperature=self.temperature,
+            conformal=self.conformal,
+            abstain=self.abstain,
+        )
         return Inspection(path, size_px, decisions, relate(boxes))

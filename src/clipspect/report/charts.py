@@ -112,6 +112,49 @@ def reliability_svg(bins: Sequence[Mapping[str, Any]]) -> str:
     return _svg(left + side + 14, foot + 8, f"Reliability diagram. {said}.", "reliability", parts)
 
 
+def risk_svg(curve: Sequence[Mapping[str, Any]]) -> str:
+    """How often answers are right against the share of objects that is answered, the surest first.
+
+    Args:
+        curve: `share`, `risk` and `confidence` each, the smallest share first.
+    """
+    left, top, side = 46, 10, 300
+    floor = min((1 - p["risk"] for p in curve), default=0.0)
+    low = min(0.75, int(max(floor, 0.0) * 20) / 20)  # the axis begins at a multiple of 5 % under the curve
+    parts = [f'<rect class="plot" x="{left}" y="{top}" width="{side}" height="{side}" fill="none" stroke="{_LINE}"/>']
+    for tick in range(5):
+        x, y = left + side * tick / 4, top + side * (1 - tick / 4)
+        value = 100 * (low + (1 - low) * tick / 4)
+        parts.append(f'<path class="grid" d="M{left} {y:.1f}H{left + side}M{x:.1f} {top}V{top + side}" {_GRID}/>')
+        parts.append(f'<text class="soft" x="{left - 7}" y="{y + 4:.1f}" {_SOFT_END}>{value:.3g}</text>')
+        parts.append(f'<text class="soft" x="{x:.1f}" y="{top + side + 18}" {_SOFT_MIDDLE}>{25 * tick}</text>')
+    places = [(left + side * p["share"], top + side * (1 - (1 - p["risk"] - low) / (1 - low))) for p in curve]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    parts.append(f'<polyline class="curve" points="{line}" fill="none" stroke="{_HIT}" stroke-width="2"/>')
+    marked = _nearest(curve)
+    for i in marked:
+        x, y = places[i]
+        words = f"{_answered(curve[i])}, from a confidence of {percent(curve[i]['confidence'], 0)}"
+        circle = f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{_HIT}">'
+        parts.append(f"{circle}<title>{words}</title></circle>")
+    middle, foot = left + side / 2, top + side + 36
+    parts.append(f'<text class="soft" x="{middle}" y="{foot}" {_SOFT_MIDDLE}>answered, %</text>')
+    turn = f'transform="translate(12 {top + side / 2}) rotate(-90)"'
+    parts.append(f'<text class="soft" {turn} {_SOFT_MIDDLE}>right of those, %</text>')
+    said = "; ".join(_answered(curve[i]) for i in marked)
+    return _svg(left + side + 14, foot + 8, f"Accuracy by share answered. {said}.", "risk", parts)
+
+
+def _nearest(curve: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The point nearest to each tenth answered from 0.5 on, each once."""
+    tenths = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0] if curve else []
+    return sorted({min(range(len(curve)), key=lambda i: abs(curve[i]["share"] - t)) for t in tenths})
+
+
+def _answered(point: Mapping[str, Any]) -> str:
+    return f"{percent(point['share'], 0)} answered, {percent(1 - point['risk'], 0)} of them right"
+
+
 _FIXED = 'vector-effect="non-scaling-stroke"'
 _XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
 _INK_END = f'text-anchor="end" fill="{_INK}"'

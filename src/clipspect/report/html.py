@@ -146,12 +146,49 @@ class InspectionReport:
     subtitle: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ViewsReport:
+    """Everything that the report of `clipspect views` shows.
+
+    Attributes:
+        title: Headline of the page.
+        subtitle: One line under it.
+        command: The command line that made it.
+        versions: Package or model to version.
+        created: When, ISO 8601; passed in.
+        rows: As in its `metrics.json`.
+        best: Views of the best set found.
+        pictures: View name to a JPEG of what it shows of one object.
+        quarantined: What was left out, and why.
+        notes: Warnings; that choosing flatters, above all.
+    """
+
+    title: str
+    subtitle: str
+    command: str
+    versions: Mapping[str, str]
+    created: str
+    rows: tuple[Mapping[str, Any], ...]
+    best: tuple[str, ...] = ()
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    quarantined: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 def render_run(report: RunReport) -> str:
     """The report of a run as one HTML file; the same input gives the same text."""
     from clipspect.report.run_view import run_view
 
     policy = _POLICY.format(images="data:")
     return _environment().get_template("run.html.j2").render(policy=policy, **run_view(report))
+
+
+def render_views(report: ViewsReport) -> str:
+    """The report of `clipspect views` as one HTML file; the same input gives the same text."""
+    from clipspect.report.views_view import views_view
+
+    policy = _POLICY.format(images="data:")
+    return _environment().get_template("views.html.j2").render(policy=policy, **views_view(report))
 
 
 def render_inspections(report: InspectionReport) -> str:

@@ -125,6 +125,7 @@ def _object(index: int, decision: Decision, colours: Mapping[str, Colour]) -> di
         "colour": ABSTAINED if decision.condition is None else colours[decision.condition],
         "probability": percent(decision.probability, 0) if choice else None,
         "bar": bar_svg(decision.probability, width_px=72) if choice else "",
+        "set": list(decision.prediction_set) if len(decision.prediction_set) > 1 else [],
         "others": [f"{name}\u00a0{percent(p, 0)}" for name, p in others if name != decision.condition],
         "abstained": decision.abstained,
         "detector_condition": decision.detection.detector_condition,

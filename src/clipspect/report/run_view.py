@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from clipspect.report.charts import bar_svg, confusion_svg, mistakes, reliability_svg
+from clipspect.report.doubt_view import conformal_view, selective_view
 from clipspect.report.palette import Colour, colours_of
 from clipspect.report.wording import count, interval, is_number, percent, points
 
@@ -63,6 +64,8 @@ def run_view(report: RunReport) -> dict[str, Any]:
         "relations": _relations(metrics),
         "confusions": _confusions(metrics),
         "calibration": _calibration(metrics),
+        "selective": selective_view(metrics),
+        "conformal": conformal_view(metrics),
         "gallery": _gallery(report.gallery),
         "suspects": suspect_pictures(report.suspects),
         "suspects_note": report.suspects_note,

@@ -20,7 +20,7 @@ Cell = str | int | float | bool | None
 
 INSPECTION_COLUMNS = (
     "photo", "number", "object_type", "condition", "class_name", "probability", "confidence", "detector_condition",
-    "left_px", "top_px", "right_px", "bottom_px", "abstained", "problem",
+    "left_px", "top_px", "right_px", "bottom_px", "abstained", "problem", "prediction_set",
 )  # fmt: skip
 RESULT_COLUMNS = ("scope", "name", "n", "metric", "value", "low", "high")
 
@@ -33,8 +33,8 @@ def inspection_record(inspection: Inspection) -> dict[str, Any]:
     Returns:
         `photo` (POSIX), `width_px`, `height_px`, `objects` (`index` from 0, `number` from 1, `object_type`,
         `condition`, `label`, `class_name`, `probability`, `probabilities`, `box_xyxy_px`, `confidence`,
-        `detector_condition`, `abstained`), `relations` (`subject` and `object`, each `index` and `label`; `relation`,
-        `near`) and `problem` (`file`, `line`, `code`, `reason`, or null).
+        `detector_condition`, `abstained`, `prediction_set`), `relations` (`subject` and `object`, each `index` and
+        `label`; `relation`, `near`) and `problem` (`file`, `line`, `code`, `reason`, or null).
     """
     labels = [decision.label for decision in inspection.decisions]
     return {
@@ -175,6 +175,7 @@ def _object(index: int, decision: Decision) -> dict[str, Any]:
         "confidence": float(detection.confidence),
         "detector_condition": detection.detector_condition,
         "abstained": decision.abstained,
+        "prediction_set": list(decision.prediction_set),
     }
 
 
@@ -195,6 +196,7 @@ def _row(photo: str, index: int, decision: Decision, problem: str | None) -> dic
         "bottom_px": bottom,
         "abstained": decision.abstained,
         "problem": problem,
+        "prediction_set": " | ".join(decision.prediction_set) or None,
     }
 
 
@@ -207,7 +209,7 @@ def _cell(value: Cell) -> str:
 
 
 def _result_rows(metrics: Mapping[str, Any]) -> Iterator[dict[str, Cell]]:
-    for part in ("conditional", "joint", "binary", "spatial", "calibration"):
+    for part in ("conditional", "joint", "binary", "spatial", "calibration", "selective", "conformal", "abstention"):
         block = metrics.get(part)
         if isinstance(block, Mapping):
             n = block.get("n", metrics.get("n"))

@@ -55,7 +55,13 @@ def had_a_choice(decision: Decision) -> bool:
 
 
 def shown_label(decision: Decision) -> str:
-    """`Decision.label`, without the condition where the type has none but `normal` ("vegetation")."""
+    """`Decision.label` for people.
+
+    Without the condition where the type has none but `normal` ("vegetation"); with what is left to choose from where
+    nothing is said ("slope drain blocked or normal?").
+    """
+    if decision.condition is None and len(decision.prediction_set) > 1:
+        return f"{decision.detection.object_type} {' or '.join(decision.prediction_set)}?"
     if decision.condition in NORMAL_WORDS and len(decision.probabilities) == 1:
         return decision.detection.object_type
     return decision.label

@@ -12,8 +12,11 @@ import numpy as np
 from clipspect.config import Settings
 from clipspect.heads import make_head
 from clipspect.metrics.calibrate import fit_temperature
+from clipspect.metrics.conformal import ConformalThresholds
+from clipspect.metrics.selective import RiskTable
 from clipspect.metrics.summary import summarise
 from clipspect.select.crossval import Fold, out_of_fold
+from clipspect.tasks.doubts import fit_doubts
 from clipspect.tasks.objects import Objects
 from clipspect.tasks.ui import Ui
 from clipspect.taxonomy import Taxonomy
@@ -28,11 +31,15 @@ class Estimate:
         logits: (N, K) out-of-fold logits, each fold divided by a temperature fitted on the other folds.
         temperature: Fitted on all out-of-fold logits; goes into the bundle.
         metrics: `metrics.json` of the logits.
+        conformal: For the bundle.
+        risk: For the bundle.
     """
 
     logits: Float64
     temperature: float
     metrics: dict[str, Any]
+    conformal: ConformalThresholds
+    risk: RiskTable
 
 
 def cross_validate(
@@ -68,7 +75,11 @@ def measure_out_of_fold(
     for others, rows in folds:
         scaled[rows] /= fit_temperature(logits[others], objects.mask[others], objects.labels[others])
     metrics = measure(scaled, objects, taxonomy, settings)
-    return Estimate(scaled, fit_temperature(logits, objects.mask, objects.labels), metrics)
+    temperature = fit_temperature(logits, objects.mask, objects.labels)
+    doubts = fit_doubts(logits, objects, folds, taxonomy, temperature)
+    metrics["selective"]["risks"] = doubts.risks
+    metrics["conformal"] = doubts.sets
+    return Estimate(scaled, temperature, metrics, doubts.conformal, doubts.risk)
 
 
 def measure(logits: Float64, objects: Objects, taxonomy: Taxonomy, settings: Settings) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from clipspect.errors import EmptyDataError
 from clipspect.export.bundle import Bundle, load_bundle
 from clipspect.files import write_json
 from clipspect.heads import load_head
+from clipspect.pipeline.abstain import Abstain, read_abstain
 from clipspect.tasks import runs, wire
+from clipspect.tasks.doubts import abstention_block, bundle_sets
 from clipspect.tasks.estimate import measure
 from clipspect.tasks.objects import Objects, content_hashes, label, with_features
 from clipspect.tasks.ui import Silent, Ui
@@ -38,6 +40,7 @@ def evaluate(
     limit: int | None = None,
     overwrite: bool = False,
     offline: bool = False,
+    abstain: str | None = None,
     command: str = "clipspect.evaluate",
     ui: Ui | None = None,
 ) -> dict[str, Any]:
@@ -56,6 +59,7 @@ def evaluate(
         limit: See `fit`.
         overwrite: Replace an existing `out`.
         offline: Open no socket.
+        abstain: When to say nothing: `risk=0.1`, `size=1` or `confidence=0.7`; adds how that does to the metrics.
         command: As it stands in the report.
         ui: Where notes and progress go.
 
@@ -66,6 +70,7 @@ def evaluate(
     if out is not None:
         runs.prepare(out, overwrite=overwrite, resume=False)
     bundle = load_bundle(model)
+    rule = None if abstain is None else read_abstain(abstain, bundle.conformal, bundle.risk)
     opened = _open(data, settings or wire.load_settings(data, None), bundle, format, groups_csv)
     settings = opened.settings
     photos = runs.limited(opened.index.of_split(split), limit)
@@ -92,6 +97,7 @@ def evaluate(
         "model": str(model),
         "head": bundle.head,
         **measure(logits, objects, taxonomy, settings),
+        **_doubts(bundle, rule, logits, objects, taxonomy, settings),
         "warnings": notes,
         "quarantined": len(opened.index.quarantined) + len(objects.problems),
     }
@@ -148,6 +154,19 @@ def leaks(bundle: Bundle, objects: Objects) -> list[str]:
             "overlap, so the figures are too good"
         )
     return notes
+
+
+def _doubts(
+    bundle: Bundle, rule: Abstain | None, logits: Float64, objects: Objects, taxonomy: Taxonomy, settings: Settings
+) -> dict[str, Any]:
+    """`conformal` and `abstention` of metrics.json, where the model and the user say so."""
+    sets, conformal = bundle_sets(logits, objects, taxonomy, bundle.conformal)
+    blocks: dict[str, Any] = {} if conformal is None else {"conformal": conformal}
+    if rule is not None:
+        blocks["abstention"] = abstention_block(
+            rule, logits, sets, objects, n_resamples=settings.evaluation.resamples, seed=settings.seed
+        )
+    return blocks
 
 
 def _open(data: Path, settings: Settings, bundle: Bundle, format: str, groups_csv: Path | None) -> wire.Opened:

@@ -11,6 +11,7 @@ import numpy as np
 
 from clipspect.config import Settings
 from clipspect.data.groups import grouped_folds
+from clipspect.data.views import parse_view
 from clipspect.encode import require_text
 from clipspect.errors import EmptyDataError, SplitNotFoundError
 from clipspect.export.bundle import Bundle, FittedOn, save_bundle
@@ -19,7 +20,8 @@ from clipspect.protocols import Encoder, TextEncoder
 from clipspect.select.ladder import Rung, climb
 from clipspect.tasks import quality, runs, wire
 from clipspect.tasks.estimate import Estimate, cross_validate, estimate_name, measure_out_of_fold
-from clipspect.tasks.objects import Objects, content_hashes, data_hash, label, with_features
+from clipspect.tasks.latency import objects_a_photo, predicted_seconds
+from clipspect.tasks.objects import Labelled, Objects, content_hashes, data_hash, label, with_features
 from clipspect.tasks.prototypes import make_prototypes
 from clipspect.tasks.ui import Silent, Ui
 from clipspect.types import Float64, Prototypes
@@ -114,6 +116,7 @@ def fit(
     estimate = measure_out_of_fold(logits[chosen], objects, folds, opened.taxonomy, settings)
     labels = quality.look_at(objects, estimate.logits)
     bundle = _refit(chosen, estimate, objects, prototypes, encoder, opened, settings)
+    seconds_a_photo = _predicted_seconds(bundle, labelled, encoder, settings, ui)
     metrics = {
         "split": "+".join(splits),
         "estimate": estimate_name(len(folds), len(set(objects.groups))),
@@ -123,7 +126,11 @@ def fit(
         "ladder": [dataclasses.asdict(r) for r in rungs],
         "quarantined": len(opened.index.quarantined) + len(objects.problems),
         "encoded_crops": objects.encoded_crops,
-        "seconds": {"features": round(encoded_s, 2), "all": round(time.monotonic() - started, 2)},
+        "seconds": {
+            "features": round(encoded_s, 2),
+            "all": round(time.monotonic() - started, 2),
+            "a_photo": round(seconds_a_photo, 4),
+        },
     }
     runs.clear(out)
     save_bundle(bundle, out / "model")
@@ -145,6 +152,18 @@ def fit(
     )
     runs.print_metrics(metrics, ui)
     return out
+
+
+def _predicted_seconds(bundle: Bundle, labelled: Labelled, encoder: Encoder, settings: Settings, ui: Ui) -> float:
+    """What the bundle's views cost here; said where there are any."""
+    names = dict.fromkeys([*bundle.views, *([bundle.joint_view] if bundle.joint_view else [])])
+    views = [parse_view(name) for name in names]
+    seconds = predicted_seconds(labelled, encoder, views, max_pixels=settings.data.max_pixels)
+    if views:
+        ui.say(
+            f"{seconds:.3f} s a photo to encode {' + '.join(names)} here, with {objects_a_photo(labelled):.1f} objects"
+        )
+    return seconds
 
 
 def _candidates(settings: Settings, encoder: Encoder) -> list[str]:
@@ -216,4 +235,6 @@ def _refit(
         fitted_on=fitted_on,
         metrics=headline,
         arrays=arrays,
+        conformal=estimate.conformal,
+        risk=estimate.risk,
     )

@@ -11,6 +11,7 @@ from clipspect.encode import Device
 from clipspect.errors import EmptyDataError
 from clipspect.export.bundle import digest, load_bundle
 from clipspect.files import write_bytes, write_pieces
+from clipspect.pipeline.abstain import read_abstain
 from clipspect.pipeline.inspect import TwoStage
 from clipspect.protocols import Detector
 from clipspect.report import html, pictures, tables
@@ -48,6 +49,7 @@ def inspect(
     device: Device = "auto",
     batch_size: int | None = None,
     offline: bool = False,
+    abstain: str | None = None,
     command: str = "clipspect.inspect",
     ui: Ui | None = None,
 ) -> Path:
@@ -64,6 +66,7 @@ def inspect(
         device: For the encoder.
         batch_size: For the encoder.
         offline: Open no socket.
+        abstain: When to say nothing: `risk=0.1`, `size=1` or `confidence=0.7`; by default where the type is unknown.
         command: As it stands in the report.
         ui: Where notes and progress go.
 
@@ -72,18 +75,23 @@ def inspect(
     """
     ui = ui or Silent()
     bundle = load_bundle(model)
-    found = find_photos(photos)[:limit]
+    found = find_photos(photos, out=out)[:limit]
     if not found:
         raise EmptyDataError(f"expected at least one photo, got --limit {limit}")
     finder = make_detector(detector, found, bundle)
+    if abstain is not None:
+        abstain = read_abstain(abstain, bundle.conformal, bundle.risk).text
     state = runs.prepare(out, overwrite=overwrite, resume=resume, done=DONE)
     if state == "done":
         return out
     if overwrite or state == "new":
         runs.clear(out, MINE)
-    two_stage = wire.make_two_stage(bundle, device=device, offline=offline, batch_size=batch_size)
+    two_stage = wire.make_two_stage(bundle, device=device, offline=offline, batch_size=batch_size, abstain=abstain)
     subtitle = f"{model.name}: {bundle.head} head, boxes from {finder.id}"
     begun_with = f"model {digest(bundle)[:16]} and boxes from {finder.id}"
+    if abstain is not None:
+        subtitle += f", abstaining by {abstain}"
+        begun_with += f", abstaining by {abstain}"
     return write_inspections(
         two_stage, finder, found, out, begun_with=begun_with, subtitle=subtitle, command=command, ui=ui
     )
@@ -107,6 +115,8 @@ def write_inspections(
     ui.say(f"{counts['photos']} photos, {counts['objects']} objects, {counts['quarantined']} photos quarantined")
     if not counts["objects"] and counts["quarantined"] < counts["photos"]:
         ui.warn(f"no object in any photo: are the boxes ({finder.id}) those of these photos?")
+    if counts["abstained"]:
+        ui.say(f"  {'(nothing said)':<16} {counts['abstained']}")
     for condition, n in counts["by_condition"].items():
         ui.say(f"  {condition:<16} {n}")
     return out

@@ -116,6 +116,7 @@ def _decision(item: Mapping[str, Any]) -> Decision:
         probability=item["probability"],
         probabilities=item["probabilities"],
         abstained=item["abstained"],
+        prediction_set=tuple(item.get("prediction_set", ())),
     )
 
 

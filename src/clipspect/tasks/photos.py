@@ -18,8 +18,12 @@ from clipspect.taxonomy import Taxonomy, read_taxonomy
 from clipspect.types import Annotation, Problem
 
 
-def find_photos(given: Sequence[Path | str]) -> list[Path]:
+def find_photos(given: Sequence[Path | str], *, out: Path | None = None) -> list[Path]:
     """Photos of files, folders (with their subfolders) and globs, each once, in a stable order.
+
+    Args:
+        given: As the user named them.
+        out: Where results go; pictures of ours that lie there are no photos of the user's.
 
     Raises:
         EmptyDataError: Something given does not exist, or there is no photo in all of it.
@@ -36,9 +40,12 @@ def find_photos(given: Sequence[Path | str]) -> list[Path]:
             if not matches:
                 raise EmptyDataError(f"{item}: expected a photo, a folder or a glob of photos, got nothing there")
             found |= dict.fromkeys(matches)
-    if not found:
+    ours = None if out is None else out.resolve()
+    once = {p.resolve(): p for p in reversed(found) if ours is None or not p.resolve().is_relative_to(ours)}
+    kept = [p for p in found if once.get(p.resolve()) is p]
+    if not kept:
         raise EmptyDataError(f"{', '.join(map(str, given))}: expected photos, got none")
-    return list(found)
+    return kept
 
 
 def _glob(pattern: str) -> list[str]:

@@ -242,9 +242,27 @@ def print_metrics(metrics: Mapping[str, Any], ui: Ui) -> None:
     ):
         ui.say(f"  {name:<22} {interval_text(block, key)}")
     ui.say(f"  {'ECE':<22} {metrics['calibration']['ece']:.3f}")
+    _print_doubts(metrics, ui)
     for name, row in metrics["per_condition"].items():
         if row["n"]:
             ui.say(f"  recall {name:<15} {interval_text(row, 'recall')}  n={row['n']}")
+
+
+def _print_doubts(metrics: Mapping[str, Any], ui: Ui) -> None:
+    sets = metrics.get("conformal") or {}
+    if sets.get("n"):
+        low, high = sets["coverage_ci95"]
+        level = f"{100 * sets['coverage_target']:g} % sets hold"
+        ui.say(
+            f"  {level:<22} {sets['coverage']:.3f} [{low:.2f}, {high:.2f}]  "
+            f"mean size {sets['mean_size']:.2f}  n={sets['n']}"
+        )
+        for warning in sets["warnings"]:
+            ui.say(f"    {warning}")
+    rule = metrics.get("abstention")
+    if rule is not None:
+        ui.say(f"  answered ({rule['rule']}): {interval_text(rule, 'share_answered')}")
+        ui.say(f"  {'accuracy of those':<22} {interval_text(rule, 'accuracy_answered')}")
 
 
 def interval_text(block: Mapping[str, Any], key: str) -> str:

@@ -17,6 +17,7 @@ from clipspect.encode import Device, FeatureCache, cache_root, load_encoder
 from clipspect.errors import BundleError, ConfigError, DataError
 from clipspect.export.bundle import Bundle
 from clipspect.heads import head_entry, load_head, make_head
+from clipspect.pipeline.abstain import read_abstain
 from clipspect.pipeline.features import FeatureExtractor
 from clipspect.pipeline.inspect import TwoStage
 from clipspect.protocols import Encoder
@@ -161,9 +162,18 @@ def make_two_stage(
     batch_size: int | None = None,
     cache: FeatureCache | None = None,
     encoder: Encoder | None = None,
+    abstain: str | None = None,
 ) -> TwoStage:
-    """A fitted model ready to inspect photos."""
+    """A fitted model ready to inspect photos; `abstain` is a rule in words (`pipeline.abstain`)."""
+    rule = None if abstain is None else read_abstain(abstain, bundle.conformal, bundle.risk)
     encoder = encoder or load_encoder(bundle.encoder, device=device, offline=offline, batch_size=batch_size)
     head = load_head(bundle.head, bundle.head_settings, bundle.arrays)
     extractor = bundle_extractor(bundle, encoder, cache)
-    return TwoStage(extractor, head, bundle.taxonomy, temperature=bundle.temperature)
+    return TwoStage(
+        extractor,
+        head,
+        bundle.taxonomy,
+        temperature=bundle.temperature,
+        conformal=bundle.conformal,
+        abstain=rule,
+    )

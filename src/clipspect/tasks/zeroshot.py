@@ -149,7 +149,7 @@ def zeroshot_photos(
         raise ConfigError(f"{classes}: expected classes that differ in more than spelling, got: {notes}")
     encoder = wire.make_encoder(settings, offline=offline)
     require_text(encoder)
-    found = find_photos(photos)[:limit]
+    found = find_photos(photos, out=out)[:limit]
     state = runs.prepare(out, overwrite=overwrite, resume=resume, done=DONE)
     if state == "done":
         return out

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from clipspect.errors import BundleError, BundleVersionError
-from clipspect.export.bundle import MANIFEST, SCHEMA, WEIGHTS, FittedOn, load_bundle, save_bundle
+from clipspect.export.bundle import MANIFEST, SCHEMA, WEIGHTS, FittedOn, digest, load_bundle, save_bundle
 from clipspect.heads.majority import Majority
+from clipspect.metrics.conformal import ConformalThresholds
+from clipspect.metrics.selective import RiskTable
 from made import bundle_of, objects_of, taxonomy_of
 
 TAXONOMY = taxonomy_of("Drain", "drain blocked", "Ünïcode 🚧")
@@ -166,3 +168,28 @@ def test_a_bundle_that_was_not_finished_has_no_manifest(tmp_path, monkeypatch):
         save_bundle(bundle(), tmp_path / "model")
     with pytest.raises(BundleError, match="expected a run folder"):
         load_bundle(tmp_path / "model")
+
+
+def test_thresholds_and_risks_come_back_as_they_were(tmp_path):
+    doubts = {
+        "conformal": ConformalThresholds(0.9, "lac", True, (0.25, None, 1.0), (30, 2, 9)),
+        "risk": RiskTable(41, ((0.9, 0.5, 0.04), (0.3, 1.0, 0.2))),
+    }
+    saved = bundle(**doubts)
+    assert_equal(load_bundle(save_bundle(saved, tmp_path / "model")), saved)
+    assert digest(saved) != digest(bundle())
+
+
+def test_a_model_from_before_there_were_thresholds_loads_without_them(saved):
+    def older(manifest):
+        del manifest["conformal"], manifest["risk"]
+
+    rewrite(saved, older)
+    loaded = load_bundle(saved)
+    assert loaded.conformal is None and loaded.risk is None
+
+
+def test_thresholds_of_another_shape_are_refused(saved):
+    rewrite(saved, lambda m: m.update(conformal={"coverage": 0.9, "score": "best"}))
+    with pytest.raises(BundleError, match="conformal: score: expected one of"):
+        load_bundle(saved)

@@ -15,7 +15,7 @@ from clipspect.taxonomy import ObjectClass, read_taxonomy
 TAXONOMY = read_taxonomy(["drain normal", "drain blocked", "toe good", "toe damaged", "vegetation", "drain damaged"])
 CLASSES = TAXONOMY.classes
 KEYS = (
-    "n n_groups classes conditional joint per_class per_condition per_object_type binary spatial calibration "
+    "n n_groups classes conditional joint per_class per_condition per_object_type binary spatial calibration selective "
     "confusion joint_confusion"
 ).split()
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from clipspect.metrics.conformal import ConformalThresholds
 from clipspect.metrics.summary import predict
+from clipspect.pipeline.abstain import read_abstain
 from clipspect.pipeline.decide import decide
 from clipspect.types import Detection, Scores
 from made import taxonomy_of
@@ -52,3 +54,44 @@ def test_it_says_what_the_metrics_count():
 
 def test_no_object_gives_no_decision():
     assert decide((), Scores(np.zeros((0, 6)), TAXONOMY.mask([])), TAXONOMY, temperature=1.0) == ()
+
+
+# Of drain, all but what is 0.7 away from certain is in the set; toes and vegetation have no threshold.
+CONFORMAL = ConformalThresholds(0.9, "lac", True, (0.7, 0.7, 0.7, None, None, None), (20, 20, 20, 0, 0, 0))
+
+
+def doubted(object_type, logits, abstain=None):
+    scores = Scores(np.array([logits], dtype=np.float64), TAXONOMY.mask([object_type]))
+    rule = None if abstain is None else read_abstain(abstain, CONFORMAL, None)
+    return decide(
+        (Detection((0, 0, 1, 1), object_type),), scores, TAXONOMY, temperature=1.0, conformal=CONFORMAL, abstain=rule
+    )[0]
+
+
+def test_a_set_names_conditions_the_likeliest_first():
+    logits = [np.log(4), np.log(5), np.log(1), 0, 0, 0]
+    assert doubted("drain", logits).prediction_set == ("blocked", "normal")
+    assert doubted("rock toe", logits).prediction_set == ("normal", "damaged")
+    assert decided("drain", logits).prediction_set == ()
+
+
+def test_it_abstains_where_the_set_is_larger_than_asked_for_and_keeps_what_it_knows():
+    logits = [np.log(4), np.log(5), np.log(1), 0, 0, 0]
+    decision = doubted("drain", logits, "size=1")
+    assert (decision.condition, decision.class_name, decision.probability) == (None, None, 0.0)
+    assert decision.abstained == "set {blocked, normal} at 90 %" and decision.label == "drain ?"
+    assert decision.prediction_set == ("blocked", "normal") and decision.probabilities["blocked"] == 0.5
+    assert doubted("drain", logits, "size=2").condition == "blocked"
+
+
+def test_it_abstains_where_it_is_less_sure_than_asked_for():
+    logits = [np.log(4), np.log(5), np.log(1), 0, 0, 0]
+    assert doubted("drain", logits, "confidence=0.6").abstained == "confidence 0.50 under 0.60"
+    assert doubted("drain", logits, "confidence=0.4").condition == "blocked"
+
+
+def test_no_rule_refuses_a_type_with_one_condition_and_an_unknown_type_keeps_its_reason():
+    assert doubted("vegetation", [9, 9, 9, 9, 9, -50], "size=1").condition == "normal"
+    assert doubted("vegetation", [9, 9, 9, 9, 9, -50], "size=1").prediction_set == ("normal",)
+    assert "not known to the model" in doubted("lamp post", [1.0] * 6, "confidence=0.9").abstained
+    assert doubted("lamp post", [1.0] * 6).prediction_set == ()

@@ -7,9 +7,11 @@ import pytest
 from PIL import Image
 
 from clipspect.data import images
+from clipspect.data.dense import pool_maps, window_crops
 from clipspect.data.views import crop, parse_view, pool
 from clipspect.encode.cache import FeatureCache
 from clipspect.encode.fake import FakeEncoder
+from clipspect.errors import ConfigError, MissingAbilityError
 from clipspect.pipeline import batches
 from clipspect.pipeline.features import FeatureExtractor, PhotoObjects
 from clipspect.spatial.features import box_features
@@ -250,3 +252,61 @@ def test_one_photo_with_many_objects_is_encoded_in_batches_that_fit_into_memory(
 def test_pixels_that_somebody_has_already_are_used(photos):
     given = [dataclasses.replace(p, image=images.read(p.path), path=p.path.with_name("gone.png")) for p in photos]
     assert_equal(extractor().extract(given), extractor().extract(photos))
+
+
+class Dense(Counting):
+    """Counts the maps, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps = 0
+
+    def encode_dense(self, image):
+        self.maps += 1
+        assert image.shape == (64, 64, 3)
+        return super().encode_dense(image)
+
+
+def test_dense_views_encode_each_photo_once_whatever_the_number_of_objects(photos):
+    encoder = Dense()
+    views = ["dense:margin=0", "dense:margin=0.2,pool=max", "dense:windows=2"]
+    done = extractor(encoder, views=views, joint=None).extract(photos)
+    assert encoder.maps == done.encoded_crops == 2 * (1 + 4)  # two photos with objects; both margins share a map
+    assert encoder.asked == []
+
+
+def test_dense_features_are_those_of_the_map_inside_the_box(photos):
+    view = parse_view("dense")
+    done = extractor(views=["dense", "square:scale=1.2"]).extract(photos)
+    encoder = FakeEncoder()
+    for row, (i, j) in enumerate(zip(done.photo_index, done.object_index, strict=True)):
+        (window,) = window_crops(images.read(photos[i].path), view, 64)
+        box = photos[i].detections[j].box_xyxy_px
+        expected = pool_maps([encoder.encode_dense(window)], box, view, SIZE_PX)
+        np.testing.assert_array_equal(done.features.blocks[view.name][row], expected)
+
+
+def test_dense_features_come_from_the_cache_the_second_time(photos, cache):
+    first = extractor(views=["dense"], cache=cache).extract(photos)
+    encoder = Dense()
+    second = extractor(encoder, views=["dense"], cache=cache).extract(photos)
+    assert_equal(first, second)
+    assert encoder.maps == second.encoded_crops == 0
+
+
+def test_an_encoder_without_maps_is_refused_with_those_that_have_them(photos):
+    with pytest.raises(MissingAbilityError, match="no dense features; encoders that have: starter"):
+        extractor(JointApart(), views=["dense"]).extract(photos)
+
+
+def test_text_cannot_be_compared_with_a_dense_view(photos):
+    with pytest.raises(ConfigError, match="joint: expected a view that is cropped, .*got 'dense:margin=0'"):
+        extractor(joint="dense").extract(photos)
+
+
+def test_flipped_and_shifted_crops_are_averaged(photos):
+    done = extractor(views=["square:flip=1", "square:scale=1,shift=0.1"], joint=None).extract(photos[:1])
+    assert done.encoded_crops == 3 * (2 + 5)
+    pixels, box = images.read(photos[0].path), photos[0].detections[0].box_xyxy_px
+    rows = FakeEncoder().encode_images(crop(pixels, box, parse_view("square:flip=1"), 64))
+    np.testing.assert_allclose(done.features.blocks["square:scale=1.2,flip=1"][0], (rows[0] + rows[1]) / 2, atol=1e-5)

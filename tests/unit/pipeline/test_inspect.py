@@ -116,3 +116,15 @@ def test_photos_are_read_one_at_a_time(two_stage, tmp_path):
     next(running)
     photo(tmp_path, "later.png")
     assert next(running)[0].problem is None
+
+
+@pytest.mark.parametrize("box", [(1.0, 1.0, float("nan"), 9.0), (5.0, 5.0, 5.0, 9.0), (9.0, 1.0, 3.0, 9.0)])
+def test_a_photo_whose_boxes_are_none_is_quarantined_and_the_others_go_on(two_stage, tmp_path, box):
+    paths = [photo(tmp_path, "a.png"), photo(tmp_path, "b.png")]
+    good = Detection((1.0, 1.0, 20.0, 20.0), TAXONOMY.object_types[0])
+    bad = Detection(box, TAXONOMY.object_types[0])
+    first, second = (i for i, _ in two_stage.inspect(paths, Given({"a.png": (good, bad), "b.png": (good,)})))
+    assert first.problem is not None
+    assert "a.png: object 1: expected left < right and top < bottom" in first.problem.reason
+    assert second.problem is None
+    assert len(second.decisions) == 1

@@ -73,6 +73,33 @@ def metrics():
                 {"low": 0.5, "high": 1.0, "n": 751, "confidence": 0.8, "accuracy": 0.76},
             ],
         },
+        "selective": {
+            "n": 500, "aurc": 0.14, "accuracy_at": {"0.7": 0.83, "1": 0.75},
+            "curve": [
+                {"confidence": 0.9, "share": 0.2, "risk": 0.05},
+                {"confidence": 0.7, "share": 0.7, "risk": 0.17},
+                {"confidence": 0.4, "share": 1.0, "risk": 0.25},
+            ],
+            "risks": {
+                "0.05": {"share_answered": 0.0, "risk": None, "n_answered": 0},
+                "0.1": {"share_answered": 0.43, "risk": 0.109, "n_answered": 215},
+            },
+        },
+        "conformal": {
+            "coverage_target": 0.9, "n": 500, "coverage": 0.903, "coverage_ci95": [0.87, 0.92], "verdict": "consistent",
+            "mean_size": 1.71, "single": 0.42, "sizes": {"1": 210, "2": 290}, "score": "lac", "thresholds_per": "class",
+            "warnings": ["class 'slope drain blocked': 3 objects to calibrate 90 % sets on, 9 are needed"],
+            "per_class": {"slope drain": {"n": 300, "coverage": 0.9, "coverage_ci95": [0.86, 0.93], "mean_size": 1.6}},
+            "per_group": {"L1": {"n": 500, "coverage": 0.903, "coverage_ci95": [0.87, 0.92], "mean_size": 1.71}},
+            "one_threshold": {
+                "coverage": 0.904, "coverage_ci95": [0.88, 0.92], "verdict": "consistent", "mean_size": 1.53,
+                "per_class": {},
+            },
+        },
+        "abstention": {
+            "rule": "risk=0.1", "n": 751, "n_answered": 500, "share_answered": 0.66, "accuracy_answered": 0.9,
+            "ci95": {},
+        },
         "confusion": {"classes": names, "matrix": [[200, 100, 0], [3, 5, 0], [0, 0, 443]]},
         "joint_confusion": {"classes": names, "matrix": [[190, 100, 10], [3, 5, 0], [7, 0, 436]]},
     }  # fmt: skip

@@ -2,7 +2,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from clipspect.report.charts import bar_svg, confusion_svg, mistakes, reliability_svg
+from clipspect.report.charts import bar_svg, confusion_svg, mistakes, reliability_svg, risk_svg
 
 from .records import HOSTILE, metrics
 
@@ -62,6 +62,22 @@ def test_a_reliability_point_lies_at_its_confidence_and_accuracy():
 
 def test_a_reliability_diagram_without_objects_is_drawn():
     ET.fromstring(reliability_svg([]))
+
+
+def test_the_risk_curve_goes_through_its_points_and_says_them():
+    svg = risk_svg(metrics()["selective"]["curve"])
+    (line,) = elements(svg, "polyline", "curve")
+    # The axis begins at 75 %, the multiple of 5 under the worst accuracy.
+    assert line.get("points").split() == ["106.0,70.0", "256.0,214.0", "346.0,310.0"]
+    label = ET.fromstring(svg).get("aria-label").replace("\u202f", " ")
+    assert "70 % answered, 83 % of them right; 100 % answered, 75 % of them right" in label
+
+
+@pytest.mark.parametrize("risk", [0.0, 1.0])
+def test_a_risk_curve_of_one_point_or_none_is_drawn(risk):
+    svg = risk_svg([{"confidence": 1.0, "share": 1.0, "risk": risk}])
+    assert len(elements(svg, "circle", "point")) == 1
+    ET.fromstring(risk_svg([]))
 
 
 def test_a_bar_ends_at_its_value_and_its_whisker_at_the_interval():

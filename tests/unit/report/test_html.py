@@ -1,3 +1,4 @@
+import dataclasses
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -242,7 +243,22 @@ def test_the_same_input_gives_the_same_text():
     assert render_inspections(report) == render_inspections(report) == "".join(stream_inspections(report))
 
 
+def test_the_run_report_shows_sets_and_refusals():
+    text = Page(render_run(run_report())).text
+    assert "90 % of the sets should hold the right condition, of every class; 90.3 % do, as promised" in text
+    assert "A set holds 1.71 conditions on average; 42 % hold a single one." in text
+    assert "One threshold for all classes instead of one each would cover 90.4 % with 1.53 conditions" in text
+    assert "3 objects to calibrate 90 % sets on, 9 are needed" in text
+    assert "With risk=0.1, 66.0 % of all objects are answered, and 90.0 % of the answers are right." in text
+
+
+def test_a_set_of_several_conditions_is_shown_beside_what_is_said():
+    several = dataclasses.replace(decision(), prediction_set=("blocked", "normal"))
+    shown = Page(render_inspections(inspection_report(InspectedPhoto(inspection(several, vegetation()))))).text
+    assert shown.count("not ruled out: blocked, normal") == 1 and shown.count("not ruled out") == 1
+
+
 def test_templates_mark_nothing_safe_but_charts_made_here():
     folder = Path(render_run.__code__.co_filename).parent / "templates"
     marked = {m for f in folder.glob("*.j2") for m in re.findall(r"([\w.]+)\s*\|\s*safe", f.read_text("utf-8"))}
-    assert marked == {"figure.bar", "card.bar", "c.svg", "calibration.svg", "row.bar", "o.bar", "svg"}
+    assert marked == {"figure.bar", "card.bar", "c.svg", "calibration.svg", "selective.svg", "row.bar", "o.bar", "svg"}

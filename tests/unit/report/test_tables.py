@@ -17,7 +17,7 @@ from .records import HOSTILE, abstention, broken, decision, inspection, metrics,
 
 OBJECT_KEYS = {
     "index", "number", "object_type", "condition", "label", "class_name", "probability", "probabilities",
-    "box_xyxy_px", "confidence", "detector_condition", "abstained",
+    "box_xyxy_px", "confidence", "detector_condition", "abstained", "prediction_set",
 }  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def test_a_record_holds_every_object_and_relation_and_survives_json():
     assert record["objects"][1] | {"box_xyxy_px": None} == {
         "index": 1, "number": 2, "object_type": "pole", "condition": None, "label": "pole ?", "class_name": None,
         "probability": 0.0, "probabilities": {}, "box_xyxy_px": None, "confidence": 0.5, "detector_condition": None,
-        "abstained": "object type 'pole' is not in the taxonomy",
+        "abstained": "object type 'pole' is not in the taxonomy", "prediction_set": [],
     }  # fmt: skip
     assert record["relations"][0] == {
         "subject": {"index": 0, "label": "slope drain blocked"},

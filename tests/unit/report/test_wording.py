@@ -1,8 +1,11 @@
+import dataclasses
 import math
 
 import pytest
 
-from clipspect.report.wording import count, interval, is_number, percent, points
+from clipspect.report.wording import count, interval, is_number, percent, points, shown_label
+
+from .records import abstention
 
 
 @pytest.mark.parametrize(
@@ -28,6 +31,14 @@ def test_an_interval_is_whole_percents_and_empty_where_there_is_none():
 def test_counts_agree_with_their_noun():
     assert [count(n, "photo") for n in (1, 0, 1465)] == ["1 photo", "0 photos", "1,465 photos"]
     assert count(2, "box", "boxes") == "2 boxes"
+
+
+def test_what_is_left_to_choose_from_is_shown_where_nothing_is_said():
+    unsure = dataclasses.replace(
+        abstention(), abstained="set {blocked, normal} at 90 %", prediction_set=("blocked", "normal")
+    )
+    assert shown_label(unsure) == "pole blocked or normal?"
+    assert shown_label(abstention()) == "pole ?"
 
 
 def test_only_finite_numbers_are_numbers():

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from clipspect.errors import BundleError, EmptyDataError, SplitNotFoundError
+from clipspect.errors import BundleError, ConfigError, EmptyDataError, SplitNotFoundError
 from clipspect.export.bundle import load_bundle, save_bundle
 from clipspect.metrics.summary import predict
 from clipspect.tasks.evaluate import align, evaluate
@@ -146,3 +146,46 @@ def test_results_are_written_where_asked(fitted, tmp_path):
     metrics = evaluate(run, data, out=tmp_path / "out", json=tmp_path / "m.json")
     assert json.loads((tmp_path / "m.json").read_text()) == metrics
     assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == metrics
+
+
+def test_refusing_says_how_many_are_answered_and_how_well(fitted, ui):
+    """Six drains of each condition are too few for 90 % sets, so every set holds both, and size=1 leaves the bushes."""
+    data, run = fitted
+    metrics = evaluate(run, data, abstain="size=1", ui=ui)
+    found = metrics["abstention"]
+    assert (found["rule"], found["n"], found["n_answered"]) == ("size=1", 6, 2)
+    assert found["share_answered"] == pytest.approx(1 / 3) and found["accuracy_answered"] == 1.0
+    assert found["with_choice"]["n_answered"] == 0 and found["with_choice"]["accuracy_answered"] is None
+    assert any("answered (size=1): 0.333" in line for line in ui.said)
+    assert "abstention" not in evaluate(run, data)
+
+
+def test_a_confidence_that_all_reach_answers_all(fitted):
+    data, run = fitted
+    plain, found = evaluate(run, data), evaluate(run, data, abstain="confidence=0.01")["abstention"]
+    assert found["share_answered"] == 1.0 and found["accuracy_answered"] == plain["conditional"]["accuracy"]
+
+
+def test_sets_are_those_of_the_bundle(fitted, tmp_path):
+    data, run = fitted
+    block = evaluate(run, data)["conformal"]
+    assert (block["n"], block["coverage"], block["mean_size"]) == (4, 1.0, 2.0)
+    assert [w.split(":")[0] for w in block["warnings"]] == ["class 'drain'", "class 'drain blocked'"]
+    tight = dataclasses.replace(load_bundle(run).conformal, thresholds=(0.0, 0.0, 0.0))
+    narrow = save_bundle(dataclasses.replace(load_bundle(run), conformal=tight), tmp_path / "model")
+    assert evaluate(narrow, data)["conformal"]["mean_size"] == 1.0
+    older = save_bundle(dataclasses.replace(load_bundle(run), conformal=None), tmp_path / "older")
+    assert "conformal" not in evaluate(older, data)
+
+
+def test_a_condition_that_the_model_does_not_know_is_in_no_set(fitted, tmp_path):
+    data = site(tmp_path / "site")
+    data.write_text(data.read_text().replace("'bush'", "'drain damaged'"))
+    block = evaluate(fitted[1], data)["conformal"]
+    assert block["per_class"]["drain damaged"]["coverage"] == 0.0 and block["per_class"]["drain"]["coverage"] == 1.0
+
+
+def test_a_rule_that_cannot_be_read_is_refused_before_anything_is_encoded(fitted, ui):
+    with pytest.raises(ConfigError, match="abstain: expected risk=0.1, size=1 or confidence=0.7, got 'never'"):
+        evaluate(*fitted[::-1], abstain="never", ui=ui)
+    assert ui.tracked == []

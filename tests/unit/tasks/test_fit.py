@@ -10,7 +10,7 @@ from clipspect.config import read_settings
 from clipspect.errors import EmptyDataError, MissingAbilityError, OutputExistsError, SplitNotFoundError
 from clipspect.export.bundle import load_bundle
 from clipspect.tasks.fit import fit
-from made import COLOURS, site
+from made import COLOURS, site, taxonomy_of
 
 
 def metrics_of(run):
@@ -179,11 +179,25 @@ def test_no_fold_is_scaled_by_a_temperature_that_it_took_part_in_fitting():
     logits = 2 * np.eye(3)[labels] + rng.standard_normal((40, 3))
     logits[20:] *= 3  # the second half is surer of itself than the first
     mask, halves = np.ones((40, 3), bool), (np.arange(20), np.arange(20, 40))
-    objects = SimpleNamespace(mask=mask, labels=labels)
+    objects = SimpleNamespace(mask=mask, labels=labels, groups=["a"] * 20 + ["b"] * 20)
+    taxonomy = taxonomy_of("drain", "drain blocked", "drain damaged")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(estimate, "measure", lambda *_: {})
-        done = estimate.measure_out_of_fold(logits, objects, [halves, halves[::-1]], None, Settings())
+        patch.setattr(estimate, "measure", lambda *_: {"selective": {}})
+        done = estimate.measure_out_of_fold(logits, objects, [halves, halves[::-1]], taxonomy, Settings())
     for others, rows in (halves, halves[::-1]):
         own = fit_temperature(logits[others], mask[others], labels[others])
         np.testing.assert_allclose(done.logits[rows], logits[rows] / own)
     assert done.temperature == fit_temperature(logits, mask, labels)
+
+
+def test_a_run_says_what_its_sets_and_refusals_are_worth_and_its_bundle_keeps_them(fitted):
+    metrics = json.loads((fitted[1] / "metrics.json").read_text())
+    sets, selective = metrics["conformal"], metrics["selective"]
+    assert (sets["coverage_target"], sets["n"], sets["coverage"], sets["mean_size"]) == (0.9, 12, 1.0, 2.0)
+    assert set(sets["per_group"]) == {"L0", "L1", "L2"} and len(sets["warnings"]) == 2
+    assert selective["n"] == 12 and set(selective["risks"]) == {"0.05", "0.1", "0.15", "0.2"}
+    bundle = load_bundle(fitted[1])
+    assert bundle.conformal.counts == (6, 6, 0) and bundle.risk.n == 12
+    report = (fitted[1] / "report.html").read_text()
+    assert "Sets of conditions that hold the right one" in report and 'class="chart risk"' in report
+    assert "conformal,12,coverage,1.0" in (fitted[1] / "results.csv").read_text()

@@ -43,6 +43,19 @@ def test_files_folders_and_globs_come_in_the_order_given_each_once(folder):
     assert names(found) == ["b.jpg", "a.PNG", "c.jpeg"]
 
 
+def test_one_file_under_two_names_is_one_photo(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    name = find_photos([folder])[0].relative_to(folder)
+    assert find_photos([name, folder / name]) == [name]
+
+
+def test_our_own_pictures_among_the_photos_are_passed_over(folder):
+    out = folder / "inspected"
+    (out / "pictures").mkdir(parents=True)
+    (out / "pictures" / "a.jpg").write_text("")
+    assert len(find_photos([folder])) == len(find_photos([folder], out=out)) + 1
+
+
 def test_a_glob_may_go_into_subfolders_and_passes_over_what_is_no_photo(folder):
     assert names(find_photos([f"{folder}/**/*"])) == ["a.PNG", "b.jpg", "c.jpeg"]
 

@@ -1,0 +1,62 @@
+"""What the chosen views cost on this machine: seconds of encoding for a photo of the data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from clipspect.data import images
+from clipspect.data.views import View
+from clipspect.errors import EmptyDataError, ImageError
+from clipspect.pipeline.cost import measure_speed, seconds_a_photo
+from clipspect.protocols import Encoder
+from clipspect.tasks.objects import Labelled
+from clipspect.types import RGB, Box
+
+
+def objects_a_photo(labelled: Labelled) -> float:
+    """Mean number of objects of the photos that have any.
+
+    Raises:
+        EmptyDataError: None has.
+    """
+    counts = [len(p.detections) for p in labelled.photos if p.detections]
+    if not counts:
+        raise EmptyDataError(f"expected photos with labelled objects, got {len(labelled.photos)} photos and no object")
+    return sum(counts) / len(counts)
+
+
+def example(labelled: Labelled, max_pixels: int) -> tuple[RGB, Box]:
+    """The first photo that can be read, and its object of middle size.
+
+    Raises:
+        EmptyDataError: None can.
+    """
+    problem: ImageError | None = None
+    for photo in labelled.photos:
+        if not photo.detections:
+            continue
+        try:
+            image = images.read(photo.path, max_pixels=max_pixels)
+        except ImageError as error:
+            problem = error
+            continue
+        boxes = sorted((d.box_xyxy_px for d in photo.detections), key=lambda b: (b[2] - b[0]) * (b[3] - b[1]))
+        return image, boxes[len(boxes) // 2]
+    raise EmptyDataError(f"expected a photo with objects that can be read, got none; the last: {problem}")
+
+
+def predicted_seconds(
+    labelled: Labelled,
+    encoder: Encoder,
+    views: Sequence[View],
+    *,
+    max_pixels: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Seconds of encoding for a photo with the mean number of objects, measured here; 0 where there is no view."""
+    if not views:
+        return 0.0
+    image, _ = example(labelled, max_pixels)
+    speed = measure_speed(encoder, image, clock, dense=any(v.kind == "dense" for v in views))
+    return seconds_a_photo(views, objects_a_photo(labelled), speed)
