@@ -55,3 +55,9 @@ def test_nothing_in_nothing_out_and_other_shapes_are_refused():
     assert len(empty.ranked) == 0
     with pytest.raises(DataError, match="expected \\(N, K\\)"):
         find_suspects(np.zeros((2, 3)), np.zeros(1, dtype=int), np.zeros((2, 3), dtype=bool))
+
+
+def test_a_label_that_is_the_likeliest_class_stands_though_it_is_less_sure_than_its_class_is_used_to():
+    # Only the other class reaches its threshold, 0.4; the label's is 0.85.
+    found = find_suspects(*case((0, 0, [0.55, 0.45]), (0, 0, [1.0, 0.0]), (0, 0, [1.0, 0.0]), (0, 1, [0.6, 0.4])))
+    assert not found.is_suspect[0]
