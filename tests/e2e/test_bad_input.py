@@ -143,7 +143,7 @@ def test_wrong_usage_leaves_with_2_and_shows_the_way_to_help(here, arguments):
         ("seed = -1", ["seed: expected 0 or more, got -1"]),
         ("views = 3", ["views: expected a table, got 3"]),
         ("[views]\nheads = ['tigt']", ["view 'tigt': expected one of", "'tight'"]),
-        ("[views]\nheads = ['tight:sale=2']", ["expected options of ['margin'], got 'sale'"]),
+        ("[views]\nheads = ['tight:sale=2']", ["expected options of ['margin', ", "got 'sale'"]),
         ("[views]\nheads = []", ["heads: expected at least one view"]),
         ("[views]\njoint = 3", ["views: joint: expected str, got 3"]),
         ("[head]\nname = 'bogus'", ["expected 'auto' or one of", "got 'bogus'"]),

@@ -139,7 +139,8 @@ def test_fit_and_evaluate_give_the_same_figures_on_every_format(here, site, run_
     here("fit", to, *FAKE, "--head", "linear", "--out", "r")
     got, expected = strict_json(tmp_path / "r/metrics.json"), strict_json(run_folder / "metrics.json")
     assert got["n"] == expected["n"]
-    drop = ("seconds", "encoded_crops")
+    # The simulation of right labels draws an object after the other, and the formats order photos differently.
+    drop = ("seconds", "encoded_crops", "label_quality")
     assert figures(without(got, *drop)) == pytest.approx(figures(without(expected, *drop)), abs=1e-6)
     here("evaluate", "r", to, "--json", "e.json")
     got = strict_json(tmp_path / "e.json")

@@ -75,13 +75,13 @@ def inspect(
     """
     ui = ui or Silent()
     bundle = load_bundle(model)
+    state = runs.prepare(out, overwrite=overwrite, resume=resume, done=DONE)
     found = find_photos(photos, out=out)[:limit]
     if not found:
         raise EmptyDataError(f"expected at least one photo, got --limit {limit}")
     finder = make_detector(detector, found, bundle)
     if abstain is not None:
         abstain = read_abstain(abstain, bundle.conformal, bundle.risk).text
-    state = runs.prepare(out, overwrite=overwrite, resume=resume, done=DONE)
     if state == "done":
         return out
     if overwrite or state == "new":

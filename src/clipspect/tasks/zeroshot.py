@@ -149,8 +149,8 @@ def zeroshot_photos(
         raise ConfigError(f"{classes}: expected classes that differ in more than spelling, got: {notes}")
     encoder = wire.make_encoder(settings, offline=offline)
     require_text(encoder)
-    found = find_photos(photos, out=out)[:limit]
     state = runs.prepare(out, overwrite=overwrite, resume=resume, done=DONE)
+    found = find_photos(photos, out=out)[:limit]
     if state == "done":
         return out
     if overwrite or state == "new":
