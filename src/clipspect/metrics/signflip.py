@@ -39,7 +39,8 @@ def one_sided_p(first: Bool, second: Bool, group_ids: Sequence[int] | np.ndarray
     Returns:
         0 to 1; 1 with fewer than two groups, or where no group differs.
     """
-    sums = np.bincount(np.asarray(group_ids), weights=second.astype(float) - first.astype(float))
+    differences = second.astype(np.float64) - first.astype(np.float64)
+    sums = np.bincount(np.asarray(group_ids), weights=differences).astype(np.float64)
     if len(sums) < 2 or not sums.any():
         return 1.0
     return _student(sums, int((first != second).sum())) if len(sums) < FEW else _flips(sums, rng)

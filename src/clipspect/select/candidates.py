@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,9 +30,7 @@ class Candidate:
     @property
     def name(self) -> str:
         """Head, options and views in one line."""
-        options = [
-            f"{k}={'+'.join(map(str, v)) if isinstance(v, list | tuple) else v}" for k, v in self.options.items()
-        ]
+        options = [f"{k}={_shown(v)}" for k, v in self.options.items()]
         views = [] if self.views is None else [f"views={'+'.join(self.views)}"]
         return " ".join([self.head, *options, *views])
 
@@ -39,6 +38,12 @@ class Candidate:
         """Names of the blocks that it reads."""
         views = tuple(features.blocks) if self.views is None else self.views
         return (*views, SPATIAL) if self.options.get("spatial") else views
+
+    def select(self, features: ObjectFeatures) -> ObjectFeatures:
+        """The features with its views alone."""
+        if self.views is None:
+            return features
+        return dataclasses.replace(features, blocks={v: features.blocks[v] for v in self.views})
 
     def make(self) -> Head:
         """The unfitted head, for the views as they are."""
@@ -51,6 +56,11 @@ class Candidate:
 
 
 _ITERATIVE = ("linear", "per-type")
+
+
+def _shown(value: object) -> str:
+    return "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
 
 CANDIDATES: tuple[Candidate, ...] = (
     Candidate("linear"),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from clipspect.data.groups import grouped_folds
 from clipspect.heads.arrays import one_thread, rotated_once
 from clipspect.metrics import classify
 from clipspect.metrics.summary import predict
+from clipspect.protocols import Head
 from clipspect.select.candidates import Candidate
 from clipspect.select.crossval import Fold
 from clipspect.types import Bool, Float64, Int64, ObjectFeatures, Prototypes
@@ -105,7 +105,7 @@ class Part:
             logits[score_rows] = head.scores(own.take(score_rows))
         return criterion(predict(logits, mask), labels, mask.shape[1], by) if self.inner else float("nan")
 
-    def _fit(self, candidate: Candidate, own: ObjectFeatures, rows: Int64, **quick: object) -> Any:  # noqa: ANN401 - Head
+    def _fit(self, candidate: Candidate, own: ObjectFeatures, rows: Int64, **quick: object) -> Head:
         where = self.fit_rows[rows]
         return candidate.make_rotated(**quick).fit(
             own.take(rows),
@@ -165,9 +165,7 @@ def nested_search(
 
 def criterion(predicted: Int64, labels: Int64, n_classes: int, by: Criterion) -> float:
     """The figure that a selection goes by, 0 to 1; classes without an object are passed over."""
-    table = classify.confusion_matrices(labels, predicted, n_classes, parts=np.zeros(len(labels), np.int64), n_parts=1)[
-        0
-    ]
+    table = classify.confusion_matrices(labels, predicted, n_classes)[0]
     if by == "worst_recall":
         return float(np.nanmin(classify.per_class(table)["recall"]))
     return float(classify.overall(table)[by])

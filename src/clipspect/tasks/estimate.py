@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from clipspect.heads import make_head
 from clipspect.metrics.calibrate import fit_temperature
 from clipspect.metrics.summary import summarise
 from clipspect.select.crossval import Fold, out_of_fold
+from clipspect.select.recall import offsets_for_recall, shift
 from clipspect.tasks.objects import Objects
 from clipspect.tasks.ui import Ui
 from clipspect.taxonomy import Taxonomy
@@ -28,11 +29,13 @@ class Estimate:
         logits: (N, K) out-of-fold logits, each fold divided by a temperature fitted on the other folds.
         temperature: Fitted on all out-of-fold logits; goes into the bundle.
         metrics: `metrics.json` of the logits.
+        offsets: Condition to what is added to its logits, chosen on all out-of-fold logits; goes into the bundle.
     """
 
     logits: Float64
     temperature: float
     metrics: dict[str, Any]
+    offsets: Mapping[str, float] = field(default_factory=dict)
 
 
 def cross_validate(
@@ -67,8 +70,76 @@ def measure_out_of_fold(
     scaled = logits.copy()
     for others, rows in folds:
         scaled[rows] /= fit_temperature(logits[others], objects.mask[others], objects.labels[others])
+    temperature = fit_temperature(logits, objects.mask, objects.labels)
     metrics = measure(scaled, objects, taxonomy, settings)
-    return Estimate(scaled, fit_temperature(logits, objects.mask, objects.labels), metrics)
+    if not settings.selection.recall:
+        return Estimate(scaled, temperature, metrics)
+    tilted = _tilted(scaled, objects, folds, taxonomy, settings)
+    targets = settings.selection.recall
+    offsets = offsets_for_recall(logits / temperature, objects.mask, objects.labels, taxonomy.classes, targets)
+    after = measure(tilted, objects, taxonomy, settings)
+    return Estimate(tilted, temperature, after | _tilt_cost(metrics, after, offsets, targets), offsets)
+
+
+def tilt_notes(metrics: Mapping[str, Any]) -> list[str]:
+    """What `--recall` reached and what it costs, for a person."""
+    notes = []
+    for condition, row in metrics.get("recall_targets", {}).items():
+        if row["reached"] is None:
+            notes.append(f"recall of {condition}: no object has this condition, so nothing could be chosen")
+            continue
+        short = "" if row["reached"] >= row["target"] else ", short of what was asked for on groups never seen"
+        notes.append(
+            f"recall of {condition}: {row['before']:.3f} -> {row['reached']:.3f} "
+            f"(asked for: {row['target']:g}{short}), "
+            f"precision {_shown(row['precision_before'])} -> {_shown(row['precision'])}"
+        )
+    if "recall_cost" in metrics:
+        cost = metrics["recall_cost"]
+        notes.append(
+            "the recall asked for costs: "
+            f"conditional accuracy {cost['accuracy_before']:.3f} -> {cost['accuracy']:.3f}, "
+            f"balanced accuracy {cost['balanced_accuracy_before']:.3f} -> {cost['balanced_accuracy']:.3f}"
+        )
+    return notes
+
+
+def _tilted(
+    scaled: Float64, objects: Objects, folds: Sequence[Fold], taxonomy: Taxonomy, settings: Settings
+) -> Float64:
+    """Logits with offsets that were chosen on the other folds."""
+    tilted = scaled.copy()
+    conditions = [c.condition for c in taxonomy.classes]
+    for others, rows in folds:
+        offsets = offsets_for_recall(
+            scaled[others], objects.mask[others], objects.labels[others], taxonomy.classes, settings.selection.recall
+        )
+        tilted[rows] = shift(scaled[rows], conditions, offsets)
+    return tilted
+
+
+def _tilt_cost(
+    before: Mapping[str, Any], after: Mapping[str, Any], offsets: Mapping[str, float], targets: Mapping[str, float]
+) -> dict[str, Any]:
+    old, new = before["per_condition"], after["per_condition"]
+    rows = {
+        c: {
+            "target": target,
+            "offset": offsets[c],
+            "before": old[c]["recall"],
+            "reached": new[c]["recall"],
+            "precision_before": old[c]["precision"],
+            "precision": new[c]["precision"],
+        }
+        for c, target in targets.items()
+    }
+    names = ("accuracy", "balanced_accuracy", "macro_f1")
+    cost = {n: after["conditional"][n] for n in names} | {f"{n}_before": before["conditional"][n] for n in names}
+    return {"recall_targets": rows, "recall_cost": cost}
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def measure(logits: Float64, objects: Objects, taxonomy: Taxonomy, settings: Settings) -> dict[str, Any]:

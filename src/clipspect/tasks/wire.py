@@ -166,4 +166,4 @@ def make_two_stage(
     encoder = encoder or load_encoder(bundle.encoder, device=device, offline=offline, batch_size=batch_size)
     head = load_head(bundle.head, bundle.head_settings, bundle.arrays)
     extractor = bundle_extractor(bundle, encoder, cache)
-    return TwoStage(extractor, head, bundle.taxonomy, temperature=bundle.temperature)
+    return TwoStage(extractor, head, bundle.taxonomy, temperature=bundle.temperature, offsets=bundle.class_offsets)
