@@ -147,9 +147,9 @@ def _gain(curve: Curve, c: int, drawn: Int64, n: int, more: int) -> dict[str, An
         return np.asarray(recall @ x / (x @ x), dtype=np.float64)
 
     growth = float(np.log((n + more) / n))
-    room = 1.0 - float(hits[-1].sum() / totals[-1].sum())
+    room = 1.0 - float(hits[-1].sum() / max(totals[-1].sum(), 1.0))
     gain = min(float(slopes(np.ones((1, hits.shape[1])))[0]) * growth, room)
     if not len(drawn):
         return {"gain": gain}
     low, high = interval(slopes(drawn.astype(np.float64)) * growth)
-    return {"gain": gain, "ci95": None if np.isnan(low) else [float(low), min(float(high), room)]}
+    return {"gain": gain, "ci95": None if np.isnan(low) else [min(float(low), room), min(float(high), room)]}

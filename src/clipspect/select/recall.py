@@ -83,7 +83,9 @@ def _least(logits: Float64, mask: Bool, labels: Int64, of_condition: Bool, targe
     allowed = np.where(mask[rows], logits[rows], -np.inf)
     own = allowed[:, of_condition].max(axis=1)
     rival = allowed[:, ~of_condition].max(axis=1, initial=-np.inf)
-    gap = np.sort(np.where(np.isfinite(own), rival - own, np.inf))  # what each object needs; -inf where sure anyway
+    gap = np.sort(
+        np.where(np.isfinite(own), rival - np.where(np.isfinite(own), own, 0.0), np.inf)
+    )  # what each object needs; -inf where sure anyway
     need = gap[int(np.ceil(target * len(gap) - 1e-9)) - 1]
     reachable = gap[np.isfinite(gap) | (gap < 0)]
     if not len(reachable):
