@@ -43,13 +43,14 @@ def test_the_candidate_that_reads_the_signal_is_chosen_in_every_fold():
 def test_outer_logits_are_those_of_the_head_on_the_views_as_they_are(candidate):
     """The shared rotation is a matter of speed alone."""
     task = made_task(1.5, width=120)  # wider than the objects are many, so that something is rotated
-    found = search(task, [candidate])
+    folds = folds_of(task, max_folds=3)
+    found = nested_search([candidate], make_parts(task, folds, inner_folds=2, seed=0))
     plain = out_of_fold(
         candidate.make,
         candidate.select(task.features),
         task.labels,
         task.mask,
-        folds_of(task),
+        folds,
         prototypes=None,
         seed=0,
     )
