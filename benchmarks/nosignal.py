@@ -1,6 +1,6 @@
 """How often `fit --head auto` accepts a rung where there is nothing to learn: labels shuffled inside object types.
 
-    python benchmarks/nosignal.py DATA --groups REGEX [--encoder starter] [--sets 20] [--candidates 12]
+    python benchmarks/nosignal.py DATA --groups REGEX [--encoder starter] [--sets 20] [--candidates N]
 
 Shuffling inside a type keeps each type's class shares, so the per-type majority is as good as before and nothing can
 beat it but by chance. Reads train + valid. Prints one line a label set, and how many accepted anything at the end.
