@@ -115,6 +115,34 @@ class EvaluationSettings:
         at_least(20, "resamples", self.resamples)  # without an interval no rung could be told from chance
 
 
+Criterion = Literal["accuracy", "balanced_accuracy", "macro_f1", "worst_recall"]
+"""What a selection goes by: of conditional predictions, over classes; `worst_recall` is the lowest of any class."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionSettings:
+    """How `--head auto` chooses, and what decisions are tilted towards (see docs/selection.md).
+
+    Attributes:
+        by: What candidates are chosen by.
+        inner_folds: Grouped folds inside each outer fold's training objects.
+        time_limit_s: No further candidate is begun that would end after it; 0 for no limit.
+        recall: Condition to the recall that decisions should reach at least.
+    """
+
+    by: Criterion = "accuracy"
+    inner_folds: int = 4
+    time_limit_s: float = 0.0
+    recall: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        at_least(2, "inner_folds", self.inner_folds)
+        at_least(0, "time_limit_s", self.time_limit_s)
+        for condition, target in self.recall.items():
+            if not 0 < target <= 1:
+                raise ConfigError(f"recall: {condition}: expected a number above 0, at most 1, got {target}")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a run depends on besides its data.
@@ -131,6 +159,7 @@ class Settings:
     prompts: PromptSettings = field(default_factory=PromptSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    selection: SelectionSettings = field(default_factory=SelectionSettings)
 
     def __post_init__(self) -> None:
         at_least(0, "seed", self.seed)

@@ -104,7 +104,7 @@ def test_an_encoder_without_text_is_refused_for_zeroshot_with_those_that_have_it
     refused(here("zeroshot", site, "--encoder", encoder, code=2), "text", "starter", "hf:")
     here("fit", site, *FAKE, "--encoder", encoder, "--limit", "8", "--out", "r")
     climbed = [r["name"] for r in strict_json(tmp_path / "r/metrics.json")["ladder"]]
-    assert climbed == ["majority", "linear"]
+    assert climbed == ["majority", "heads"]
 
 
 @pytest.mark.parametrize(

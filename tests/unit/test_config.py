@@ -10,6 +10,7 @@ from clipspect.config import (
     EvaluationSettings,
     HeadSettings,
     PromptSettings,
+    SelectionSettings,
     Settings,
     ViewSettings,
     parse_settings,
@@ -28,6 +29,7 @@ EVERYTHING = Settings(
     prompts=PromptSettings(("basic", "custom"), "score-max", {"blocked": ("stuffed", "voll Laub ü")}, ("{label}!",)),
     head=HeadSettings("linear", {"linear": {"C": 0.5}, "majority": {"smoothing": 2}}),
     evaluation=EvaluationSettings(max_folds=5, resamples=50),
+    selection=SelectionSettings("macro_f1", inner_folds=3, time_limit_s=20.0, recall={"blocked": 0.8}),
 )
 
 

@@ -34,6 +34,7 @@ from clipspect.cli.options import (
     settings_of,
 )
 from clipspect.cli.terminal import Terminal
+from clipspect.errors import ConfigError
 
 
 def zeroshot(
@@ -113,7 +114,22 @@ def zeroshot(
 def fit(
     data: Data,
     encoder: EncoderId = None,
-    head: Annotated[str | None, typer.Option("--head", help="auto (climbs the ladder) or the name of a head.")] = None,
+    head: Annotated[
+        str | None, typer.Option("--head", help="auto (climbs the ladder, its top searched) or the name of a head.")
+    ] = None,
+    select_by: Annotated[
+        str | None,
+        typer.Option(
+            "--select-by", help="accuracy, balanced_accuracy, macro_f1 or worst_recall: what auto chooses by."
+        ),
+    ] = None,
+    recall: Annotated[
+        list[str] | None,
+        typer.Option("--recall", metavar="CONDITION=R", help="Least recall of a condition, e.g. blocked=0.8."),
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option("--time-limit", metavar="S", min=0, help="Seconds for the search of auto.")
+    ] = None,
     out: Out = None,
     json: Json = None,
     config: Config = None,
@@ -140,6 +156,7 @@ def fit(
         data={"groups": groups, "missing_labels": missing_labels},
         encoder={"id": encoder, "device": device, "batch_size": batch_size},
         head={"name": head},
+        selection={"by": select_by, "recall": _targets(recall), "time_limit_s": time_limit},
     )
     made = task(
         data,
@@ -156,6 +173,18 @@ def fit(
     )
     copy_json(made / "metrics.json", json)
     say_made(made)
+
+
+def _targets(given: list[str] | None) -> dict[str, float] | None:
+    """`blocked=0.8` to {"blocked": 0.8}."""
+    targets = {}
+    for text in given or []:
+        condition, _, value = text.rpartition("=")
+        try:
+            targets[condition.strip().lower()] = float(value)
+        except ValueError as error:
+            raise ConfigError(f"--recall: expected CONDITION=R such as blocked=0.8, got {text!r}") from error
+    return targets or None
 
 
 def evaluate(

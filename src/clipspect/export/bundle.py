@@ -21,6 +21,7 @@ from clipspect.files import write_bytes, write_text
 from clipspect.metrics.conformal import ConformalThresholds
 from clipspect.metrics.selective import RiskTable
 from clipspect.taxonomy import ObjectClass, Taxonomy
+from clipspect.types import Float64
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -62,6 +63,7 @@ class Bundle:
         head: Name in `HEADS`.
         head_settings: `Head.state()[0]`.
         temperature: Fitted on out-of-fold logits.
+        offsets: Condition to what is added to its logits after the temperature, for a recall that was asked for.
         max_pixels: Larger photos are refused.
         groups: The regular expression that gave the groups, or None.
         fitted_on: What it has seen.
@@ -87,9 +89,15 @@ class Bundle:
     groups: str | None
     fitted_on: FittedOn
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    offsets: Mapping[str, float] = field(default_factory=dict)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     conformal: ConformalThresholds | None = None
     risk: RiskTable | None = None
+
+    @property
+    def class_offsets(self) -> Float64:
+        """(K,) offsets of the classes' logits."""
+        return np.array([self.offsets.get(c.condition, 0.0) for c in self.taxonomy.classes], dtype=np.float64)
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> Path:

@@ -58,9 +58,10 @@ HEADS: dict[str, HeadEntry] = {
 }
 """Every head by its name."""
 
-LADDER = ("majority", "zeroshot", "linear")
-"""What `--head auto` climbs, in order. Choosing among many heads on the folds that estimate them would flatter the
-winner, so the others are for `--head NAME` until the search is nested."""
+LADDER = ("majority", "zeroshot", "heads")
+"""What `--head auto` climbs, in order: two heads, then `heads`, which is whatever the nested search finds best (see
+`clipspect.select.nested`): choosing on the folds that estimate would flatter the winner, so the choice is made anew
+inside each of them."""
 
 
 def head_entry(name: str) -> HeadEntry:

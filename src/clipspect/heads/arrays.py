@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from clipspect.types import Bool, Float64, Int64, ObjectFeatures
 
 SPATIAL = "spatial"
 """Name under which the geometry of the boxes stands beside the views; no view has this name."""
+
+_ROTATED = "rotated/"  # then the number of columns before the rotation
 
 _ABSENT_MARGIN = 30.0  # logits: e^-30 of the likeliest class's probability is nothing
 
@@ -62,6 +65,9 @@ def fit_scaling(features: ObjectFeatures, names: Sequence[str]) -> Scaling:
         raise HeadError("features: expected at least one view, got none: name some in [views] heads")
     for name in names:
         block = _block(features, name).astype(np.float64)
+        if name.startswith(_ROTATED):  # scaled before it was rotated; its columns are not alike and must not be made so
+            mean[name], spread[name] = np.zeros(block.shape[1]), np.ones(block.shape[1])
+            continue
         deviation = block.std(axis=0)
         mean[name] = block.mean(axis=0)
         spread[name] = np.where(deviation > 1e-12, deviation, 1.0) * np.sqrt(block.shape[1])
@@ -163,6 +169,43 @@ def rotate(x: Float64) -> Rotation:
         return Rotation(np.zeros((n, 1)), x, np.zeros((n, 1)))
     root = np.sqrt(values[keep])
     return Rotation(vectors[:, keep] * root, x, vectors[:, keep] / root)
+
+
+def rotated_once(
+    features: ObjectFeatures, fit_rows: Int64, names: Sequence[str], score_rows: Int64
+) -> tuple[ObjectFeatures, ObjectFeatures]:
+    """Scale and rotate the views once, for many heads that are fitted on the same objects or some of them.
+
+    A head fitted on the first result and asked about the second says what it would have said of the views: scaling is
+    fitted on `fit_rows`, inner products are the same, and L2-penalised linear maps and Gaussians see only these.
+
+    Args:
+        features: N objects.
+        fit_rows: The M objects that heads may be fitted on.
+        names: Views, and perhaps `SPATIAL`.
+        score_rows: Objects to be scored.
+
+    Returns:
+        Features of `fit_rows` and of `score_rows`, whose one block is (.., R) with R at most M.
+    """
+    own, away = features.take(fit_rows), features.take(score_rows)
+    scaling = fit_scaling(own, names)
+    rotation = rotate(scaling.apply(own))
+    away_z = scaling.apply(away) if len(away) else np.zeros((0, rotation.rows.shape[1]))
+    if rotation.back is not None:
+        away_z = away_z @ rotation.rows.T @ rotation.back
+    block = f"{_ROTATED}{rotation.rows.shape[1]}"
+    return _with_block(own, block, rotation.z), _with_block(away, block, away_z)
+
+
+def true_width(features: ObjectFeatures, names: Sequence[str]) -> int:
+    """Columns of the named blocks side by side, before any rotation."""
+    widths = (int(n.removeprefix(_ROTATED)) if n.startswith(_ROTATED) else _block(features, n).shape[1] for n in names)
+    return sum(widths)
+
+
+def _with_block(features: ObjectFeatures, name: str, block: Float64) -> ObjectFeatures:
+    return dataclasses.replace(features, blocks={name: block})  # type: ignore[dict-item] # float64 keeps L-BFGS exact
 
 
 def reduce_exactly(x: Float64) -> tuple[Float64, Float64]:

@@ -21,6 +21,7 @@ from clipspect.heads.arrays import (
     one_thread,
     rotate,
     scaling_from_state,
+    true_width,
     view_names,
     with_absent,
 )
@@ -94,7 +95,8 @@ class GDA:
         z = rotation.z
         self._present, means = class_means(z, labels, weights)
         residuals = z - means[np.searchsorted(self._present, labels)]
-        w = _solve(residuals, weights, means.T, x.shape[1], c.shrinkage)
+        width = true_width(features, names) if c.space == "views" else x.shape[1]
+        w = _solve(residuals, weights, means.T, width, c.shrinkage)
         self._coef = rotation.lift(w)
         self._intercept = -0.5 * (means.T * w).sum(axis=0)
         return self

@@ -16,7 +16,7 @@ from clipspect.pipeline.features import FeatureExtractor, PhotoObjects
 from clipspect.protocols import Detector, Head
 from clipspect.spatial.relations import relate
 from clipspect.taxonomy import Taxonomy
-from clipspect.types import RGB, Detections, Inspection, Problem, Scores
+from clipspect.types import RGB, Detections, Float64, Inspection, Problem, Scores
 
 
 class TwoStage:
@@ -31,6 +31,7 @@ class TwoStage:
         temperature: float,
         conformal: ConformalThresholds | None = None,
         abstain: Abstain | None = None,
+        offsets: Float64 | None = None,
     ) -> None:
         self.extractor = extractor
         self.head = head
@@ -38,6 +39,7 @@ class TwoStage:
         self.temperature = temperature
         self.conformal = conformal
         self.abstain = abstain
+        self.offsets = np.zeros(len(taxonomy)) if offsets is None else offsets  # (K,) added after the temperature
 
     def inspect(self, photos: Iterable[Path], detector: Detector) -> Iterator[tuple[Inspection, RGB | None]]:
         """Yield each photo's inspection with its pixels (None where it could not be read), one at a time."""
@@ -71,7 +73,7 @@ class TwoStage:
             return Inspection(path, size_px)
         extracted = self.extractor.extract([PhotoObjects(path, str(path), size_px, detections, image)])
         mask = self.taxonomy.mask(extracted.features.object_types)
-        scores = Scores(self.head.scores(extracted.features), mask)
+        scores = Scores(self.head.scores(extracted.features) + self.temperature * self.offsets, mask)
         boxes = np.array([d.box_xyxy_px for d in detections], dtype=np.float64)
         decisions = decide(
             detections,

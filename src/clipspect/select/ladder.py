@@ -1,13 +1,21 @@
-"""The ladder: a rung is taken only where it beats the one below it on held-out groups by more than chance."""
+"""The ladder: a rung is taken only where it beats the one below it on held-out groups by more than chance.
+
+More than chance is two things at once: the paired bootstrap's 95 % interval lies above zero, and so does a sign-flip
+test over groups, adjusted by Holm's procedure for all pairs of rungs (see `metrics.signflip` for why both). All pairs,
+as which rung is held against which depends on what was accepted: so the chance that anything at all is accepted where
+nothing is better is at most 2.5 %, whatever the path.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from clipspect.metrics.bootstrap import paired_difference
+from clipspect.metrics.bootstrap import group_ids, paired_difference
+from clipspect.metrics.signflip import holm, one_sided_p
 from clipspect.metrics.summary import predict
 from clipspect.types import Bool, Float64, Int64
 
@@ -24,6 +32,7 @@ class Rung:
         ci95: Paired bootstrap interval of the difference over groups, or None with fewer than two groups.
         accepted: Whether it was taken.
         reason: One sentence.
+        p: One-sided, of the difference, adjusted for the number of comparisons; None for the lowest.
     """
 
     name: str
@@ -33,6 +42,11 @@ class Rung:
     ci95: tuple[float, float] | None
     accepted: bool
     reason: str
+    p: float | None = None
+
+
+LEVEL = 0.025
+"""Of the one-sided test: what the 95 % interval leaves on either side."""
 
 
 def climb(
@@ -58,44 +72,43 @@ def climb(
         (name of the highest accepted rung, all rungs).
     """
     given = {name: predict(logits, mask) for name, logits in out_of_fold.items()}
+    adjusted = _adjusted({name: p == labels for name, p in given.items()}, groups, seed)
     rungs: list[Rung] = []
     best = ""
-    for name in out_of_fold:
+    for name, predicted in given.items():
+        accuracy = float((predicted == labels).mean())
         if not rungs:
-            rungs.append(Rung(name, float((given[name] == labels).mean()), None, 0.0, None, True, "the floor"))
+            rungs.append(Rung(name, accuracy, None, 0.0, None, True, "the floor"))
             best = name
             continue
-        rung = _compare(name, best, given, labels, groups, resamples=resamples, seed=seed, n_classes=mask.shape[1])
-        rungs.append(rung)
-        best = name if rung.accepted else best
+        paired = paired_difference(
+            given[best],
+            predicted,
+            labels,
+            groups,
+            n_classes=mask.shape[1],
+            n_resamples=resamples,
+            rng=np.random.default_rng(seed),
+        )
+        accepted, reason = _verdict(paired.difference, paired.ci95, adjusted[best, name], best)
+        rungs.append(Rung(name, accuracy, best, paired.difference, paired.ci95, accepted, reason, adjusted[best, name]))
+        best = name if accepted else best
     return best, tuple(rungs)
 
 
-def _compare(
-    name: str,
-    below: str,
-    given: Mapping[str, Int64],
-    labels: Int64,
-    groups: Sequence[str],
-    *,
-    resamples: int,
-    seed: int,
-    n_classes: int,
-) -> Rung:
-    paired = paired_difference(
-        given[below],
-        given[name],
-        labels,
-        groups,
-        n_classes=n_classes,
-        n_resamples=resamples,
-        rng=np.random.default_rng(seed),
-    )
-    accuracy, interval = float((given[name] == labels).mean()), paired.ci95
-    if interval is None:
-        return Rung(name, accuracy, below, paired.difference, None, False, "refused: one group is no evidence")
-    text = f"{paired.difference:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}] against {below}"
-    if interval[0] > 0:
-        return Rung(name, accuracy, below, paired.difference, interval, True, f"accepted: {text}")
-    why = "is worse" if interval[1] < 0 else "may be chance"
-    return Rung(name, accuracy, below, paired.difference, interval, False, f"refused: {text} {why}")
+def _adjusted(right: Mapping[str, Bool], groups: Sequence[str], seed: int) -> dict[tuple[str, str], float]:
+    """(lower, upper) to its p-value, Holm-adjusted over all pairs."""
+    ids, _ = group_ids(groups)
+    pairs = list(itertools.combinations(right, 2))
+    p = [one_sided_p(right[low], right[up], ids, np.random.default_rng(seed)) for low, up in pairs]
+    return dict(zip(pairs, holm(p), strict=True))
+
+
+def _verdict(difference: float, ci95: tuple[float, float] | None, p: float, below: str) -> tuple[bool, str]:
+    if ci95 is None:
+        return False, "refused: one group is no evidence"
+    text = f"{difference:+.3f} [{ci95[0]:+.3f}, {ci95[1]:+.3f}] against {below}, p = {p:.2g}"
+    if ci95[0] > 0 and p <= LEVEL:
+        return True, f"accepted: {text}"
+    why = "is worse" if ci95[1] < 0 else "may be chance"
+    return False, f"refused: {text}: {why}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from clipspect.metrics.conformal import ConformalThresholds
 from clipspect.metrics.selective import RiskTable
 from clipspect.metrics.summary import summarise
 from clipspect.select.crossval import Fold, out_of_fold
-from clipspect.tasks.doubts import fit_doubts
+from clipspect.select.recall import offsets_for_recall, shift
+from clipspect.tasks.doubts import Doubts, fit_doubts
 from clipspect.tasks.objects import Objects
 from clipspect.tasks.ui import Ui
 from clipspect.taxonomy import Taxonomy
@@ -33,6 +34,7 @@ class Estimate:
         metrics: `metrics.json` of the logits.
         conformal: For the bundle.
         risk: For the bundle.
+        offsets: Condition to what is added to its logits, chosen on all out-of-fold logits; goes into the bundle.
     """
 
     logits: Float64
@@ -40,6 +42,7 @@ class Estimate:
     metrics: dict[str, Any]
     conformal: ConformalThresholds
     risk: RiskTable
+    offsets: Mapping[str, float] = field(default_factory=dict)
 
 
 def cross_validate(
@@ -74,12 +77,87 @@ def measure_out_of_fold(
     scaled = logits.copy()
     for others, rows in folds:
         scaled[rows] /= fit_temperature(logits[others], objects.mask[others], objects.labels[others])
-    metrics = measure(scaled, objects, taxonomy, settings)
     temperature = fit_temperature(logits, objects.mask, objects.labels)
-    doubts = fit_doubts(logits, objects, folds, taxonomy, temperature)
+    metrics = measure(scaled, objects, taxonomy, settings)
+    if not settings.selection.recall:
+        doubts = fit_doubts(logits, objects, folds, taxonomy, temperature)
+        return _estimate(scaled, temperature, metrics, doubts, {})
+    tilted = _tilted(scaled, objects, folds, taxonomy, settings)
+    targets = settings.selection.recall
+    offsets = offsets_for_recall(logits / temperature, objects.mask, objects.labels, taxonomy.classes, targets)
+    after = measure(tilted, objects, taxonomy, settings)
+    # Sets and risks are of the decisions as they will be made: of the tilted scores, back on the raw scale.
+    doubts = fit_doubts(tilted * temperature, objects, folds, taxonomy, temperature)
+    return _estimate(tilted, temperature, after | _tilt_cost(metrics, after, offsets, targets), doubts, offsets)
+
+
+def _estimate(
+    logits: Float64, temperature: float, metrics: dict[str, Any], doubts: Doubts, offsets: Mapping[str, float]
+) -> Estimate:
     metrics["selective"]["risks"] = doubts.risks
     metrics["conformal"] = doubts.sets
-    return Estimate(scaled, temperature, metrics, doubts.conformal, doubts.risk)
+    return Estimate(logits, temperature, metrics, doubts.conformal, doubts.risk, offsets)
+
+
+def tilt_notes(metrics: Mapping[str, Any]) -> list[str]:
+    """What `--recall` reached and what it costs, for a person."""
+    notes = []
+    for condition, row in metrics.get("recall_targets", {}).items():
+        if row["reached"] is None:
+            notes.append(f"recall of {condition}: no object has this condition, so nothing could be chosen")
+            continue
+        short = "" if row["reached"] >= row["target"] else ", short of what was asked for on groups never seen"
+        notes.append(
+            f"recall of {condition}: {row['before']:.3f} -> {row['reached']:.3f} "
+            f"(asked for: {row['target']:g}{short}), "
+            f"precision {_shown(row['precision_before'])} -> {_shown(row['precision'])}"
+        )
+    if "recall_cost" in metrics:
+        cost = metrics["recall_cost"]
+        notes.append(
+            "the recall asked for costs: "
+            f"conditional accuracy {cost['accuracy_before']:.3f} -> {cost['accuracy']:.3f}, "
+            f"balanced accuracy {cost['balanced_accuracy_before']:.3f} -> {cost['balanced_accuracy']:.3f}"
+        )
+    return notes
+
+
+def _tilted(
+    scaled: Float64, objects: Objects, folds: Sequence[Fold], taxonomy: Taxonomy, settings: Settings
+) -> Float64:
+    """Logits with offsets that were chosen on the other folds."""
+    tilted = scaled.copy()
+    conditions = [c.condition for c in taxonomy.classes]
+    for others, rows in folds:
+        offsets = offsets_for_recall(
+            scaled[others], objects.mask[others], objects.labels[others], taxonomy.classes, settings.selection.recall
+        )
+        tilted[rows] = shift(scaled[rows], conditions, offsets)
+    return tilted
+
+
+def _tilt_cost(
+    before: Mapping[str, Any], after: Mapping[str, Any], offsets: Mapping[str, float], targets: Mapping[str, float]
+) -> dict[str, Any]:
+    old, new = before["per_condition"], after["per_condition"]
+    rows = {
+        c: {
+            "target": target,
+            "offset": offsets[c],
+            "before": old[c]["recall"],
+            "reached": new[c]["recall"],
+            "precision_before": old[c]["precision"],
+            "precision": new[c]["precision"],
+        }
+        for c, target in targets.items()
+    }
+    names = ("accuracy", "balanced_accuracy", "macro_f1")
+    cost = {n: after["conditional"][n] for n in names} | {f"{n}_before": before["conditional"][n] for n in names}
+    return {"recall_targets": rows, "recall_cost": cost}
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def measure(logits: Float64, objects: Objects, taxonomy: Taxonomy, settings: Settings) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def evaluate(
         with ui.track("encoding objects", len(labelled.photos)) as step:
             objects = with_features(labelled, extractor, opened.taxonomy, step)
     head = load_head(bundle.head, bundle.head_settings, bundle.arrays)
-    scores = head.scores(objects.features) / bundle.temperature
+    scores = head.scores(objects.features) / bundle.temperature + bundle.class_offsets
     taxonomy, logits, notes = align(scores, bundle.taxonomy, opened.taxonomy)
     objects = _realigned(objects, opened.taxonomy, taxonomy, len(bundle.taxonomy))
     seen = leaks(bundle, objects)

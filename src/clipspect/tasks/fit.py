@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +11,20 @@ import numpy as np
 from clipspect.config import Settings
 from clipspect.data.groups import grouped_folds
 from clipspect.data.views import parse_view
-from clipspect.encode import require_text
 from clipspect.errors import EmptyDataError, SplitNotFoundError
 from clipspect.export.bundle import Bundle, FittedOn, save_bundle
-from clipspect.heads import HEADS, LADDER, head_entry, make_head
-from clipspect.protocols import Encoder, TextEncoder
-from clipspect.select.ladder import Rung, climb
+from clipspect.heads import HEADS
+from clipspect.protocols import Encoder
+from clipspect.select.candidates import Candidate
+from clipspect.select.recall import check_targets
 from clipspect.tasks import quality, runs, wire
-from clipspect.tasks.estimate import Estimate, cross_validate, estimate_name, measure_out_of_fold
+from clipspect.tasks.estimate import Estimate, measure_out_of_fold, tilt_notes
 from clipspect.tasks.latency import objects_a_photo, predicted_seconds
 from clipspect.tasks.objects import Labelled, Objects, content_hashes, data_hash, label, with_features
 from clipspect.tasks.prototypes import make_prototypes
+from clipspect.tasks.search import make_plan, reads_text, search
 from clipspect.tasks.ui import Silent, Ui
-from clipspect.types import Float64, Prototypes
+from clipspect.types import Prototypes
 from clipspect.version import __version__
 
 FIT_SPLITS = ("train", "valid")
@@ -77,14 +77,15 @@ def fit(
     if not photos:
         raise EmptyDataError(f"{data}: expected photos in {' or '.join(splits)} to fit on, got none")
     encoder = wire.make_encoder(settings, offline=offline)
-    names = _candidates(settings, encoder)
+    check_targets(settings.selection.recall, opened.taxonomy.classes)
+    plan = make_plan(settings, encoder)
     with wire.open_cache() as cache:
         extractor = wire.make_extractor(
             encoder,
             settings,
             opened.taxonomy,
-            use_views=any(HEADS[n].needs_views for n in names),
-            use_text=any(_reads_text(n, encoder) for n in names),
+            use_views=any(HEADS[n].needs_views for n in plan.heads),
+            use_text=any(reads_text(n, encoder) for n in plan.heads),
             cache=cache,
         )
         labelled = label(photos, opened.taxonomy)
@@ -104,26 +105,24 @@ def fit(
         max_folds=settings.evaluation.max_folds,
         rng=np.random.default_rng(settings.seed),
     )
-    logits = cross_validate(names, objects, prototypes, folds, settings, ui)
-    chosen, rungs = _choose(logits, objects, settings)
-    for rung in rungs:
-        ui.say(f"{rung.name:<10} {rung.accuracy:.3f}  {rung.reason}")
-    if settings.head.name != "auto" and chosen != settings.head.name:
-        ui.warn(
-            f"--head {settings.head.name} was asked for and is saved, but it does not beat {chosen} by more than chance"
-        )
-        chosen = settings.head.name
-    estimate = measure_out_of_fold(logits[chosen], objects, folds, opened.taxonomy, settings)
+    found = search(plan, objects, prototypes, folds, opened.taxonomy, settings, ui)
+    estimate = measure_out_of_fold(found.logits, objects, folds, opened.taxonomy, settings)
     labels = quality.look_at(objects, estimate.logits)
-    bundle = _refit(chosen, estimate, objects, prototypes, encoder, opened, settings)
+    chosen = found.candidate.head
+    bundle = _refit(found.candidate, estimate, objects, prototypes, encoder, opened, settings)
     seconds_a_photo = _predicted_seconds(bundle, labelled, encoder, settings, ui)
+    tilted = tilt_notes(estimate.metrics)
+    for note in tilted:
+        ui.say(note)
     metrics = {
         "split": "+".join(splits),
-        "estimate": estimate_name(len(folds), len(set(objects.groups))),
+        "estimate": found.estimate,
         "head": chosen,
+        "head_options": dict(found.candidate.options),
         **estimate.metrics,
         "label_quality": labels.figures,
-        "ladder": [dataclasses.asdict(r) for r in rungs],
+        **found.extra,
+        "ladder": [dataclasses.asdict(r) for r in found.rungs],
         "quarantined": len(opened.index.quarantined) + len(objects.problems),
         "encoded_crops": objects.encoded_crops,
         "seconds": {
@@ -143,9 +142,9 @@ def fit(
             objects=objects,
             logits=estimate.logits,
             taxonomy=opened.taxonomy,
-            rungs=rungs,
+            rungs=found.rungs,
             quarantined=opened.index.quarantined + objects.problems,
-            notes=(*opened.index.notes, *opened.taxonomy.notes, *limits),
+            notes=(*opened.index.notes, *opened.taxonomy.notes, *limits, *tilted),
             settings=settings,
             labels=labels,
         ),
@@ -166,36 +165,8 @@ def _predicted_seconds(bundle: Bundle, labelled: Labelled, encoder: Encoder, set
     return seconds
 
 
-def _candidates(settings: Settings, encoder: Encoder) -> list[str]:
-    """Rungs to climb: the floor always; the asked-for head, or all that the encoder can carry."""
-    if settings.head.name != "auto":
-        if head_entry(settings.head.name).needs_text:
-            require_text(encoder)
-        return list(dict.fromkeys(["majority", settings.head.name]))
-    return [name for name in LADDER if _has_text(encoder) or not HEADS[name].needs_text]
-
-
-def _reads_text(name: str, encoder: Encoder) -> bool:
-    return HEADS[name].needs_text or (HEADS[name].may_use_text and _has_text(encoder))
-
-
-def _has_text(encoder: Encoder) -> bool:
-    return isinstance(encoder, TextEncoder) and "joint" in encoder.spaces
-
-
-def _choose(logits: Mapping[str, Float64], objects: Objects, settings: Settings) -> tuple[str, tuple[Rung, ...]]:
-    return climb(
-        logits,
-        objects.labels,
-        objects.mask,
-        objects.groups,
-        resamples=settings.evaluation.resamples,
-        seed=settings.seed,
-    )
-
-
 def _refit(
-    name: str,
+    candidate: Candidate,
     estimate: Estimate,
     objects: Objects,
     prototypes: Prototypes | None,
@@ -203,9 +174,9 @@ def _refit(
     opened: wire.Opened,
     settings: Settings,
 ) -> Bundle:
-    entry = HEADS[name]
-    head = make_head(name, settings.head.options.get(name, {})).fit(
-        objects.features,
+    name, views = candidate.head, candidate.views or settings.views.heads
+    head = candidate.make().fit(
+        candidate.select(objects.features),
         objects.labels,
         prototypes=prototypes,
         mask=objects.mask,
@@ -225,8 +196,8 @@ def _refit(
         taxonomy=opened.taxonomy,
         given_taxonomy=settings.taxonomy,
         class_names=opened.index.names,
-        views=settings.views.heads if entry.needs_views else (),
-        joint_view=settings.views.joint if _reads_text(name, encoder) else None,
+        views=views if HEADS[name].needs_views else (),
+        joint_view=settings.views.joint if reads_text(name, encoder) else None,
         head=name,
         head_settings=head_settings,
         temperature=estimate.temperature,
@@ -237,4 +208,5 @@ def _refit(
         arrays=arrays,
         conformal=estimate.conformal,
         risk=estimate.risk,
+        offsets=estimate.offsets,
     )

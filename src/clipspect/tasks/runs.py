@@ -182,6 +182,7 @@ def run_report(run: RunInput) -> html.RunReport:
             "groups": len(set(run.objects.groups)),
             "per_class": {c.name: int(n) for c, n in zip(run.taxonomy.classes, counts, strict=True)},
         },
+        naive=_naive(run.metrics),
         unseen=run.unseen,
         suspects=()
         if run.labels is None
@@ -287,6 +288,14 @@ def versions() -> dict[str, str]:
 def now() -> str:
     """This moment, UTC, to the second."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _naive(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The leaking estimate in the report's words."""
+    if (naive := metrics.get("naive")) is None:
+        return None
+    low, high = naive["ci95"] or (None, None)
+    return {"accuracy": naive["accuracy"], "low": low, "high": high, "what": naive["what"]}
 
 
 def _ladder_row(rung: Rung) -> html.LadderRow:

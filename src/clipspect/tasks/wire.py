@@ -174,6 +174,7 @@ def make_two_stage(
         head,
         bundle.taxonomy,
         temperature=bundle.temperature,
+        offsets=bundle.class_offsets,
         conformal=bundle.conformal,
         abstain=rule,
     )

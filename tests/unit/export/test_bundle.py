@@ -201,3 +201,14 @@ def test_thresholds_of_other_classes_are_refused(tmp_path):
     )
     with pytest.raises(BundleError, match="conformal: expected 3 thresholds, one a class, got 2"):
         load_bundle(folder)
+
+
+def test_a_bundle_from_before_there_were_offsets_has_none(saved):
+    rewrite(saved, lambda m: m.pop("offsets"))
+    old = load_bundle(saved)
+    assert old.offsets == {} and not old.class_offsets.any()
+
+
+def test_offsets_of_conditions_come_back_as_those_of_classes(tmp_path):
+    back = load_bundle(save_bundle(bundle(offsets={"blocked": 1.25}), tmp_path))
+    assert back.class_offsets.tolist() == [0.0, 1.25, 0.0]

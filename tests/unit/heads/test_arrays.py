@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from clipspect.errors import HeadError
-from clipspect.heads.arrays import Scaling, below_present, check_fit, class_weights, fit_scaling, reduce_exactly
+from clipspect.heads.arrays import (
+    SPATIAL,
+    Scaling,
+    below_present,
+    check_fit,
+    class_weights,
+    fit_scaling,
+    reduce_exactly,
+    rotated_once,
+    true_width,
+)
 from made import objects_of, only, taxonomy_of
 
 
@@ -84,3 +94,24 @@ def test_weights_of_zero_for_everything_are_refused():
     features, taxonomy = objects_of(taxonomy_of(), [0, 1]), taxonomy_of()
     with pytest.raises(HeadError, match="weights"):
         check_fit(features, np.array([0, 1]), taxonomy.mask(features.object_types), np.zeros(2))
+
+
+def test_features_that_are_rotated_once_keep_all_inner_products_of_the_scaled_views():
+    rng = np.random.default_rng(0)
+    features = features_of(a=5 + 3 * rng.standard_normal((20, 30)), b=rng.standard_normal((20, 8)))
+    own, away = np.arange(12), np.arange(12, 20)
+    fit, score = rotated_once(features, own, ["a", "b", SPATIAL], away)
+    scaling = fit_scaling(features.take(own), ["a", "b", SPATIAL])
+    x, x_away = scaling.apply(features.take(own)), scaling.apply(features.take(away))
+    (name,), z, z_away = fit.blocks, *(next(iter(f.blocks.values())) for f in (fit, score))
+    assert z.shape[1] <= 12 and true_width(fit, [name]) == x.shape[1] == true_width(features, ["a", "b", SPATIAL])
+    np.testing.assert_allclose(z @ z.T, x @ x.T, atol=1e-9)
+    np.testing.assert_allclose(z_away @ z.T, x_away @ x.T, atol=1e-9)
+
+
+def test_rotated_features_are_not_scaled_again():
+    rng = np.random.default_rng(0)
+    features = features_of(a=rng.standard_normal((20, 30)))
+    fit, _ = rotated_once(features, np.arange(12), ["a"], np.arange(12, 20))
+    (name,) = fit.blocks
+    np.testing.assert_array_equal(fit_scaling(fit, [name]).apply(fit), fit.blocks[name])

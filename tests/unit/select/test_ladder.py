@@ -66,3 +66,18 @@ def test_only_classes_that_an_object_can_have_count():
 def test_the_same_seed_gives_the_same_intervals():
     rungs = {"floor": logits(0.5), "up": logits(0.6)}
     assert go(**rungs) == go(**rungs)
+
+
+def test_p_values_are_adjusted_for_all_pairs_of_rungs():
+    _, (_, alone) = go(floor=logits(0.5), up=logits(0.62))
+    _, (_, among, *_) = go(floor=logits(0.5), up=logits(0.62), other=logits(0.5, 8), more=logits(0.5, 9))
+    assert alone.p < among.p <= 6 * alone.p
+
+
+def test_an_interval_above_zero_is_not_enough_where_the_sign_flips_disagree():
+    """Four of ten groups gain: the bootstrap's interval leaves zero out, but four heads in a row are no wonder."""
+    floor = np.eye(2)[1 - LABELS]
+    up = floor.copy()
+    up[: 4 * EACH] = np.eye(2)[LABELS[: 4 * EACH]]
+    _, (_, rung) = go(floor=floor, up=up)
+    assert rung.ci95[0] > 0 and rung.p == 2**-4 and not rung.accepted and "may be chance" in rung.reason
