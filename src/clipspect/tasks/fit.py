@@ -20,7 +20,7 @@ from clipspect.select.recall import check_targets
 from clipspect.tasks import quality, runs, wire
 from clipspect.tasks.estimate import Estimate, measure_out_of_fold, tilt_notes
 from clipspect.tasks.latency import objects_a_photo, predicted_seconds
-from clipspect.tasks.objects import Labelled, Objects, content_hashes, data_hash, label, with_features
+from clipspect.tasks.objects import Objects, content_hashes, data_hash, label, with_features
 from clipspect.tasks.prototypes import make_prototypes
 from clipspect.tasks.search import make_plan, reads_text, search
 from clipspect.tasks.ui import Silent, Ui
@@ -110,7 +110,7 @@ def fit(
     labels = quality.look_at(objects, estimate.logits)
     chosen = found.candidate.head
     bundle = _refit(found.candidate, estimate, objects, prototypes, encoder, opened, settings)
-    seconds_a_photo = _predicted_seconds(bundle, labelled, encoder, settings, ui)
+    seconds_a_photo = _predicted_seconds(bundle, objects, encoder, settings, ui)
     tilted = tilt_notes(estimate.metrics)
     for note in tilted:
         ui.say(note)
@@ -128,7 +128,7 @@ def fit(
         "seconds": {
             "features": round(encoded_s, 2),
             "all": round(time.monotonic() - started, 2),
-            "a_photo": round(seconds_a_photo, 4),
+            "a_photo": None if seconds_a_photo is None else round(seconds_a_photo, 4),
         },
     }
     runs.clear(out)
@@ -153,15 +153,21 @@ def fit(
     return out
 
 
-def _predicted_seconds(bundle: Bundle, labelled: Labelled, encoder: Encoder, settings: Settings, ui: Ui) -> float:
+def _predicted_seconds(bundle: Bundle, objects: Objects, encoder: Encoder, settings: Settings, ui: Ui) -> float | None:
     """What the bundle's views cost here; said where there are any."""
     names = dict.fromkeys([*bundle.views, *([bundle.joint_view] if bundle.joint_view else [])])
-    views = [parse_view(name) for name in names]
-    seconds = predicted_seconds(labelled, encoder, views, max_pixels=settings.data.max_pixels)
-    if views:
-        ui.say(
-            f"{seconds:.3f} s a photo to encode {' + '.join(names)} here, with {objects_a_photo(labelled):.1f} objects"
+    with wire.open_cache() as cache:
+        seconds = predicted_seconds(
+            objects.labelled,
+            encoder,
+            [parse_view(name) for name in names],
+            max_pixels=settings.data.max_pixels,
+            cache=cache,
+            loaded=objects.encoded_crops > 0,
         )
+    if seconds:
+        count = objects_a_photo(objects.labelled)
+        ui.say(f"{seconds:.3f} s a photo to encode {' + '.join(names)} here, with {count:.1f} objects")
     return seconds
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from clipspect.data import images
 from clipspect.data.views import View
+from clipspect.encode import FeatureCache, text_key
 from clipspect.errors import EmptyDataError, ImageError
-from clipspect.pipeline.cost import measure_speed, seconds_a_photo
+from clipspect.pipeline.cost import Speed, measure_speed, seconds_a_photo
 from clipspect.protocols import Encoder
 from clipspect.tasks.objects import Labelled
 from clipspect.types import RGB, Box
@@ -52,11 +56,30 @@ def predicted_seconds(
     views: Sequence[View],
     *,
     max_pixels: int,
+    cache: FeatureCache,
+    loaded: bool,
     clock: Callable[[], float] = time.perf_counter,
-) -> float:
-    """Seconds of encoding for a photo with the mean number of objects, measured here; 0 where there is no view."""
+) -> float | None:
+    """Seconds of encoding for a photo with the mean number of objects on this machine; 0 where there is no view.
+
+    Measured where the encoder is loaded anyway, and remembered in the cache: a fit from cached features loads no
+    encoder for it.
+
+    Returns:
+        None where the encoder is not loaded and nothing is remembered of it.
+    """
     if not views:
         return 0.0
-    image, _ = example(labelled, max_pixels)
-    speed = measure_speed(encoder, image, clock, dense=any(v.kind == "dense" for v in views))
+    dense = any(v.kind == "dense" for v in views)
+    key = text_key("seconds", f"{encoder.id}|{platform.node()}|{dense}")
+    (remembered,) = cache.get([key])
+    if loaded:
+        image, _ = example(labelled, max_pixels)
+        speed = measure_speed(encoder, image, clock, dense=dense)
+        map_s = np.nan if speed.map_s is None else speed.map_s
+        cache.put({key: np.array([speed.crop_s, map_s], dtype=np.float32)})
+    elif remembered is None:
+        return None
+    else:
+        speed = Speed(float(remembered[0]), None if np.isnan(remembered[1]) else float(remembered[1]))
     return seconds_a_photo(views, objects_a_photo(labelled), speed)
